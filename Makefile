@@ -1,0 +1,43 @@
+# One command each: run, test, check, bench. Each makes what it needs first.
+PORT ?= 8000
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test check bench format lock
+
+run: .venv/run
+	$(BIN)/stillhere demo --port $(PORT)
+
+test: .venv/dev
+	$(BIN)/python -m tests.browser_setup
+	$(BIN)/pytest
+
+check: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: .venv/dev
+	$(BIN)/python -m bench
+
+format: .venv/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Hashes pin the packages; no host is named, so any mirror serves.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --no-header --extra postgres pyproject.toml --group build
+
+lock: .venv/dev
+	$(LOCK) --upgrade --output-file lock/run.txt
+	$(LOCK) --upgrade --group dev --output-file lock/dev.txt
+
+.venv/run: lock/run.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r lock/run.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/dev: lock/dev.txt .venv/run
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r lock/dev.txt
+	touch $@

@@ -1,0 +1,414 @@
+"""The floor plan: settings, wiring, and the `stillhere` command. Nobody imports this but the server and the command."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+from urllib.parse import urlsplit
+
+import click
+from flask import Flask, request
+from flask_sock import Sock
+from gunicorn.app.base import BaseApplication
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+import history.cli
+import history.routes
+import resume.live.socket
+import resume.pages
+import resume.routes
+import search.desk.pages
+import search.routes
+from history import journal, outbox_page
+from history.access import Viewer
+from history.agents import add_agent, agent_of, new_sign_in
+from history.bus import MemoryBus, PostgresBus
+from history.db import Answer, Store, Writer, only_answer
+from history.errors import Forbidden, StillhereError, Unauthorized
+from history.keys import read_or_make_key
+from history.mail.send import MailSettings
+from history.mail.worker import MailWorker
+from history.outbox import MailPolicy
+from history.times import DAY_MS, SECOND_MS, now_ms
+from history.wsgi import answer_errors
+from resume.links import Links
+from resume.live.connection import Limits
+from resume.live.conversation import TalkLimits
+from resume.live.handover import SOCK_SERVER_OPTIONS
+from resume.live.hub import Hub
+from resume.sessions import Sessions
+from resume.tokens import Tokens
+from search.desk.pages import COOKIE as DESK_COOKIE
+from search.indexer import Indexer
+from search.whoosh_engine import WhooshEngine
+
+BODY_BYTES = 128 * 1024
+
+DEMO = {"brand": "Marlow & Finch", "settle_seconds": 10}
+"""What the demo sets differently, unless it is set already."""
+
+DEMO_AGENT = ("Robin", "robin@localhost.example")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, from environment variables with the prefix STILLHERE_. Mistakes stop the start."""
+
+    model_config = SettingsConfigDict(env_prefix="STILLHERE_", frozen=True)
+
+    brand: str = Field("Stillhere", description="The name that customers see on pages and mails")
+    host: str = Field("127.0.0.1", description="The address to listen on")
+    port: int = Field(8000, ge=1, le=65535, description="The port to listen on")
+    public_url: str = Field("", description="Where people reach the service; empty: http://localhost:PORT")
+    allowed_origins: frozenset[str] = Field(
+        frozenset(),
+        description="Other people's pages that may frame the widget and open sockets, as a JSON list",
+    )
+    instance_path: Path = Field(Path("instance"), description="The folder for database, index, key and outbox")
+    database_url: str = Field("", description="PostgreSQL's or SQLite's URL; empty: a SQLite file in the folder")
+    secret_keys: tuple[str, ...] = Field(
+        (),
+        description="Keys that sign resume tokens, newest first, as a JSON list; empty: a key file in the folder",
+    )
+    workers: int = Field(1, ge=1, description="Serving processes; more than one needs PostgreSQL")
+    threads: int = Field(8, ge=2, description="Request threads a process; sockets need none")
+    max_connections: int = Field(12_000, ge=1, description="Live connections a process")
+    session_days: int = Field(400, ge=1, description="How long a device's access lives after it was last used")
+    link_days: int = Field(30, ge=1, description="How long a mail's link works")
+    settle_seconds: int = Field(180, ge=0, le=3600, description="How long after a chat's end its transcript is mailed")
+    mail_from: str = Field("chat@localhost.example", description="The sender of mails")
+    smtp_host: str = Field("", description="The mail server; empty: mails are files in the folder, seen at /outbox")
+    smtp_port: int = Field(587, ge=1, le=65535, description="The mail server's port")
+    smtp_user: str = Field("", description="The mail server's user, if it wants one")
+    smtp_password: str = Field("", description="The mail server's password")
+    smtp_tls: Literal["starttls", "implicit", "none"] = Field("starttls", description="How mail is encrypted")
+    messages_per_second: float = Field(5, gt=0, description="Messages a connection may send, in the long run")
+    messages_burst: int = Field(20, ge=1, description="Messages a connection may send at once")
+    frames_per_second: float = Field(20, gt=0, description="Frames a connection may send, in the long run")
+    frames_burst: int = Field(100, ge=1, description="Frames a connection may send at once")
+    hellos_per_second: float = Field(50, ge=1, description="Connections a process lets in, a second")
+    heartbeat_seconds: float = Field(20, gt=0, description="How often the server pings")
+
+    @field_validator("public_url")
+    @classmethod
+    def check_public_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/")):
+            raise ValueError("must be an address such as https://chat.example.com")
+        return value.rstrip("/")
+
+    @field_validator("secret_keys")
+    @classmethod
+    def check_secret_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(len(key) < 32 for key in value):
+            raise ValueError("each key must have at least 32 characters")
+        return value
+
+    @property
+    def url(self) -> str:
+        return self.public_url or f"http://localhost:{self.port}"
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.instance_path.absolute() / 'stillhere.db'}"
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database.startswith("sqlite")
+
+
+@dataclass(frozen=True)
+class Service:
+    """What one process is made of. Made once in the process that serves, then started."""
+
+    settings: Settings
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self.settings.database)
+
+    @cached_property
+    def policy(self) -> MailPolicy:
+        domain = self.settings.mail_from.rpartition("@")[2]
+        return MailPolicy(self.settings.settle_seconds * SECOND_MS, domain)
+
+    @cached_property
+    def bus(self) -> MemoryBus:
+        if self.settings.is_sqlite:
+            return MemoryBus()
+        return PostgresBus(self.store.url.set(drivername="postgresql").render_as_string(hide_password=False))
+
+    @cached_property
+    def writer(self) -> Writer:
+        return Writer(self.store, partial(journal.apply, self.policy), self.committed)
+
+    def committed(self, commits: list[journal.Commit], answers: list[Answer]) -> None:
+        self.hub.committed(commits, answers)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        keys = self.settings.secret_keys or (read_or_make_key(self.settings.instance_path),)
+        return Sessions(Tokens(list(keys)), self.settings.session_days)
+
+    @cached_property
+    def links(self) -> Links:
+        return Links(self.settings.url, self.settings.link_days, self.sessions)
+
+    @cached_property
+    def hub(self) -> Hub:
+        limits = TalkLimits(
+            self.settings.messages_per_second,
+            self.settings.messages_burst,
+            self.settings.frames_per_second,
+            self.settings.frames_burst,
+            self.settings.heartbeat_seconds,
+        )
+        return Hub(
+            self.store,
+            self.writer,
+            self.bus,
+            self.sessions,
+            limits,
+            self.settings.hellos_per_second,
+            Limits(),
+        )
+
+    @cached_property
+    def engine(self) -> WhooshEngine:
+        return WhooshEngine(self.settings.instance_path / "index")
+
+    @cached_property
+    def indexer(self) -> Indexer:
+        return Indexer(self.store, self.writer, self.bus, self.engine)
+
+    @cached_property
+    def mail(self) -> MailWorker:
+        mail = MailSettings(
+            from_address=self.settings.mail_from,
+            domain=self.policy.domain,
+            smtp_host=self.settings.smtp_host,
+            smtp_port=self.settings.smtp_port,
+            smtp_user=self.settings.smtp_user,
+            smtp_password=self.settings.smtp_password,
+            smtp_tls=self.settings.smtp_tls,
+            outbox_folder=self.settings.instance_path / "outbox",
+        )
+        return MailWorker(
+            self.store,
+            self.writer,
+            mail,
+            self.settings.brand,
+            self.links.create,
+            self.settings.link_days * DAY_MS,
+        )
+
+    def start(self) -> None:
+        for part in (self.writer, self.hub, self.indexer, self.bus, self.mail):
+            part.start()
+
+    def stop(self) -> None:
+        """In the reverse order, so that nobody misses what it still needs."""
+        for part in (self.mail, self.bus, self.indexer, self.hub, self.writer):
+            part.stop()
+        self.engine.close()
+        self.store.close()
+
+    def identify(self) -> Viewer:
+        """Who makes this request. Raises Unauthorized."""
+        agent = self.agent_here()
+        if agent is not None:
+            return agent
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() != "bearer":
+            raise Unauthorized("Send a resume token or an API key as `Authorization: Bearer`")
+        with self.store.reading() as driver:
+            return self.sessions.viewer_of(driver, token.strip(), now_ms())
+
+    def agent_here(self) -> Viewer | None:
+        """The agent who makes this request, by API key or cookie; null if it is no agent's."""
+        kind, _, secret = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            if not secret.startswith("sk_"):
+                return None
+            with self.store.reading() as driver:
+                return agent_of(driver, "key", secret.strip(), now_ms())
+        cookie = request.cookies.get(DESK_COOKIE)
+        if not cookie:
+            return None
+        check_same_origin()
+        try:
+            with self.store.reading() as driver:
+                return agent_of(driver, "browser", cookie, now_ms())
+        except Unauthorized:
+            return None  # an old cookie of the desk must not keep the same browser's customer out
+
+
+def check_same_origin() -> None:
+    """A browser's cookie changes things, and opens sockets, only from our own pages. Raises Forbidden."""
+    reads = request.method in ("GET", "HEAD") and not request.headers.get("Upgrade")
+    if not reads and urlsplit(request.headers.get("Origin", "")).netloc != request.host:
+        raise Forbidden("This must come from the desk's own page")
+
+
+def create_app(settings: Settings, *, demo: bool = False) -> tuple[Flask, Service]:
+    """The WSGI application and the service behind it, which is not started yet."""
+    service = Service(settings)
+    app = Flask(__name__, static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=BODY_BYTES, SOCK_SERVER_OPTIONS=SOCK_SERVER_OPTIONS)
+    answer_errors(app)
+    sock = Sock()
+    frames = " ".join(("'self'", *sorted(settings.allowed_origins)))
+    secure = settings.url.startswith("https:")
+    store, writer, identify = service.store, service.writer, service.identify
+    for blueprint in (
+        history.routes.make_blueprint(store, writer, settings.brand, identify),
+        resume.routes.make_blueprint(store, writer, service.policy, service.sessions, service.links, identify),
+        resume.live.socket.make_blueprint(
+            sock, service.hub, settings.allowed_origins, settings.max_connections, service.agent_here
+        ),
+        resume.pages.make_blueprint(settings.brand, frames, demo),
+        search.routes.make_blueprint(store, service.engine, identify),
+        search.desk.pages.make_blueprint(store, writer, settings.brand, secure, identify),
+        outbox_page.make_blueprint(store, settings.instance_path / "outbox"),
+    ):
+        app.register_blueprint(blueprint)
+    return app, service
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn with threads for requests; each process has its own service, made after the fork."""
+
+    def __init__(self, settings: Settings, *, demo: bool, when_ready: Callable[[], None]) -> None:
+        self.settings, self.demo, self.when_ready = settings, demo, when_ready
+        self.service: Service | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        options = {
+            "bind": f"{self.settings.host}:{self.settings.port}",
+            "workers": self.settings.workers,
+            "worker_class": "gthread",
+            "threads": self.settings.threads,
+            "worker_connections": self.settings.max_connections,
+            "backlog": 4096,
+            "graceful_timeout": 10,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "when_ready": lambda _server: self.when_ready(),
+            "post_worker_init": self.begin,
+            "worker_exit": self.end,
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def begin(self, _worker: object) -> None:
+        if self.service:
+            self.service.start()
+
+    def end(self, _server: object, _worker: object) -> None:
+        if self.service:
+            self.service.stop()
+
+    def load(self) -> Flask:
+        app, self.service = create_app(self.settings, demo=self.demo)
+        return app
+
+
+def read_settings(**changes: Any) -> Settings:
+    """The settings from the environment, with `changes` over them. A mistake ends the command with its name."""
+    try:
+        settings = Settings(**changes)
+    except ValidationError as error:
+        fail("\n".join(f"STILLHERE_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()))
+    if settings.is_sqlite and settings.workers > 1:
+        fail("STILLHERE_WORKERS: SQLite serves from one process; set STILLHERE_DATABASE_URL to PostgreSQL for more")
+    return settings
+
+
+def fail(reason: str) -> NoReturn:
+    click.echo(f"stillhere cannot start:\n{reason}", err=True)
+    sys.exit(2)
+
+
+def prepare(settings: Settings) -> None:
+    """Makes the folder and brings the database up to date."""
+    settings.instance_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store = Store(settings.database)
+    store.migrate()
+    store.close()
+
+
+@contextmanager
+def open_writer(settings: Settings) -> Iterator[Writer]:
+    """A writer for a command, on a database that is up to date. Followers of a running server find what it writes."""
+    prepare(settings)
+    store = Store(settings.database)
+    policy = Service(settings).policy
+    writer = Writer(store, partial(journal.apply, policy), only_answer)
+    writer.start()
+    try:
+        yield writer
+    finally:
+        writer.stop()
+        store.close()
+
+
+def serve_with(settings: Settings, *, demo: bool, greeting: str) -> None:
+    prepare(settings)
+    Server(settings, demo=demo, when_ready=lambda: click.echo(greeting)).run()
+
+
+class Commands(click.Group):
+    """The `stillhere` command. A refusal is one sentence, not a stack of frames."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except StillhereError as error:
+            raise click.ClickException(error.detail) from error
+
+
+@click.group(cls=Commands)
+@click.version_option(history.__version__)
+def stillhere() -> None:
+    """Chat that is never lost."""
+
+
+@stillhere.command()
+@click.option("--port", type=int, help="Instead of STILLHERE_PORT.")
+def serve(port: int | None) -> None:
+    """Serve the chat, with indexing and mail in the same process."""
+    settings = read_settings(**({"port": port} if port else {}))
+    serve_with(settings, demo=False, greeting=f"Stillhere serves at {settings.url}")
+
+
+@stillhere.command()
+@click.option("--port", type=int, help="Instead of STILLHERE_PORT.")
+def demo(port: int | None) -> None:
+    """Serve a shop page with the widget, a desk, and mails that go to a local page."""
+    given = Settings.model_fields.keys() & read_settings().model_fields_set
+    wanted = {"port": port, **{name: value for name, value in DEMO.items() if name not in given}}
+    settings = read_settings(**{name: value for name, value in wanted.items() if value is not None})
+    with open_writer(settings) as writer:
+        agent_id = writer.write(lambda transaction: add_agent(transaction, *DEMO_AGENT))
+        secret = writer.write(lambda transaction: new_sign_in(transaction, agent_id))
+    greeting = (
+        f"\n  The shop, with the chat in its corner   {settings.url}/demo"
+        f"\n  The desk, signs you in once             {settings.url}/desk/sign-in#{secret}"
+        f"\n  The outbox, where mails arrive          {settings.url}/outbox\n"
+    )
+    serve_with(settings, demo=True, greeting=greeting)
+
+
+def main() -> None:
+    """The entry point of the `stillhere` command."""
+    for command in history.cli.make_commands(lambda: open_writer(read_settings()), Settings().url):
+        stillhere.add_command(command)
+    stillhere()
+
+
+if __name__ == "__main__":
+    main()

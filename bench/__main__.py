@@ -1,0 +1,87 @@
+"""`python -m bench`: measures Stillhere beside its references and prints one table.
+
+Exit code 1 if a message was lost, doubled or left out, or a measurement failed. A goal of time that was
+missed is printed and decides nothing, for no machine is like another.
+"""
+
+import argparse
+import gc
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from bench import comeback, corpus, idle, j1, lookup, machine, table
+from bench.corpus import Dialogue
+from bench.references import disk
+from bench.references.disk import Disk
+from bench.scale import FULL, QUICK, Scale
+from bench.table import Row
+
+Measurement = Callable[[Scale, Path, Disk, Sequence[Dialogue]], Iterator[Row]]
+
+MEASUREMENTS: dict[str, Measurement] = {
+    "j1": lambda scale, folder, disk, _: j1.measure(scale, folder, disk),
+    "resume": lambda scale, folder, *_: comeback.measure_resume(scale, folder),
+    "mass": lambda scale, folder, *_: comeback.measure_mass(scale, folder),
+    "memory": lambda scale, folder, *_: idle.measure_memory(scale, folder),
+    "http": lambda scale, folder, *_: idle.measure_http(scale, folder),
+    "search": lookup.measure,
+}
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> int:
+    arguments = parse()
+    machine.pin(machine.CLIENT_CORE)
+    gc.disable()  # a pause of the load generator would be seen as one of the server
+    about = machine.description()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        rows = list(measure(arguments, Path(folder)))
+    print(table.as_markdown(rows) if arguments.markdown else table.as_text(rows))
+    print(f"\n{about}")
+    return 0 if table.is_correct(rows) else 1
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Stillhere beside its references.")
+    parser.add_argument("--quick", action="store_true", help="short: does the bench still work?")
+    parser.add_argument("--only", type=names, default=list(MEASUREMENTS), help=", ".join(MEASUREMENTS))
+    parser.add_argument("--data", type=Path, help="dialogues to import, in place of made ones")
+    parser.add_argument("--folder", type=Path, default=RESULTS, help="where all servers and references write")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    return parser.parse_args()
+
+
+def names(text: str) -> list[str]:
+    """The measurements named, separated by commas."""
+    chosen = text.split(",")
+    unknown = set(chosen) - set(MEASUREMENTS)
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no such measurement: {', '.join(sorted(unknown))}")
+    return chosen
+
+
+def measure(arguments: argparse.Namespace, folder: Path) -> Iterator[Row]:
+    """All rows, each measurement in a folder of its own."""
+    scale = QUICK if arguments.quick else FULL
+    talks = corpus.read(arguments.data) if arguments.data else corpus.dialogues(scale.dialogues)
+    print("disk ...", file=sys.stderr)
+    reference = disk.measure(scale, folder, talks)
+    yield from reference.rows()
+    for name in arguments.only:
+        print(f"{name} ...", file=sys.stderr)
+        own = folder / name
+        own.mkdir()
+        try:
+            yield from MEASUREMENTS[name](scale, own, reference, talks)
+        except Exception:  # the other figures are worth having
+            traceback.print_exc()
+            yield Row(name, "failed, see above", ok=False, is_correctness=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

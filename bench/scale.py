@@ -1,0 +1,49 @@
+"""How much is measured: in full for figures that are shown, in short to see that the bench still works."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The size of each measurement."""
+
+    syncs: int
+    single_inserts: int
+    pairs: int
+    talk_s: float
+    resumes: int
+    mass_sockets: int
+    memory_sockets: int
+    idle_sockets: int
+    http_requests: int
+    dialogues: int
+    queries_of_a_kind: int
+
+
+FULL = Scale(
+    syncs=500,
+    single_inserts=2_000,
+    pairs=50,
+    talk_s=10.0,
+    resumes=200,
+    mass_sockets=2_000,
+    memory_sockets=1_000,
+    idle_sockets=2_000,
+    http_requests=1_000,
+    dialogues=2_000,
+    queries_of_a_kind=50,
+)
+
+QUICK = Scale(
+    syncs=100,
+    single_inserts=300,
+    pairs=50,
+    talk_s=2.0,
+    resumes=20,
+    mass_sockets=200,
+    memory_sockets=200,
+    idle_sockets=200,
+    http_requests=200,
+    dialogues=100,
+    queries_of_a_kind=10,
+)

@@ -1,0 +1,80 @@
+"""The only way from a person and an id to a chat. Looking a thing up through what the viewer may reach *is* the
+permission check; absent and forbidden look alike.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from history.db import Driver
+from history.errors import NotFound
+from history.times import participant_id
+
+Role = Literal["customer", "agent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Somebody who has proved who they are."""
+
+    role: Role
+    person_id: str
+    """The customer's or the agent's id."""
+    name: str
+    only_chat: str | None = None
+    """The one chat that a link's session may see; null for all that the person may see."""
+    session_id: str | None = None
+
+    def participant_in(self, chat_id: str) -> str:
+        """The viewer's participant id in a chat."""
+        return participant_id(chat_id, self.person_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A chat that the viewer may see, and who the viewer is in it."""
+
+    chat_pk: int
+    chat_id: str
+    participant: str
+    role: Role
+    name: str
+    person_id: str
+
+
+def may_see(viewer: Viewer, chat_id: str, customer_id: str) -> bool:
+    """Agents see every chat; customers their own; a link's session its one chat only."""
+    if viewer.role == "agent":
+        return True
+    return customer_id == viewer.person_id and viewer.only_chat in (None, chat_id)
+
+
+def place_in(driver: Driver, viewer: Viewer, chat_id: str) -> Place:
+    """The viewer's place in the chat `chat_id`. Raises NotFound when there is none to be seen."""
+    row = driver.row("SELECT pk, customer_id FROM chat WHERE id = ?", str(chat_id))
+    if row is None or not may_see(viewer, chat_id, row[1]):
+        raise NotFound("There is no such chat")
+    return Place(row[0], chat_id, viewer.participant_in(chat_id), viewer.role, viewer.name, viewer.person_id)
+
+
+def chats_of(driver: Driver, viewer: Viewer, before_ms: int, limit: int) -> list[tuple[int, str, int]]:
+    """(pk, id, updated_ms) of the chats that the viewer may see, updated before `before_ms`, newest first."""
+    if viewer.role == "agent":
+        return [
+            (pk, id, updated)
+            for pk, id, updated in driver.rows(
+                "SELECT pk, id, updated_ms FROM chat WHERE updated_ms < ? ORDER BY updated_ms DESC, pk DESC LIMIT ?",
+                before_ms,
+                limit,
+            )
+        ]
+    return [
+        (pk, id, updated)
+        for pk, id, updated in driver.rows(
+            "SELECT pk, id, updated_ms FROM chat WHERE customer_id = ? AND updated_ms < ? "
+            "ORDER BY updated_ms DESC, pk DESC LIMIT ?",
+            viewer.person_id,
+            before_ms,
+            limit,
+        )
+        if viewer.only_chat in (None, id)
+    ]

@@ -1,0 +1,342 @@
+"""The log: appends events in the writer's transaction and reads them back. The only code that writes event rows.
+
+`apply` takes a batch of commands of many senders: the rows of their chats are locked and read once, each command is
+decided in memory, and all new rows go in with one statement a table. A sender's `id` is one event for ever
+(unique index), `prev` keeps a sender's messages in the order of composing, `seq` is a counter in the locked row.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from sqlalchemy import insert, update
+
+from history import chats, outbox
+from history.access import Place
+from history.chats import Act, Change, ChatRow, Send
+from history.db import Driver, Transaction
+from history.errors import IdConflict, NotFound, PreviousMissing, StillhereError
+from history.events import EVENT_COLUMNS, EventRow
+from history.models import PUBLIC, Participant, Thread
+from history.outbox import MailPolicy
+from history.times import rfc3339
+
+CHAT_COLUMNS = (
+    "pk, id, customer_id, status, thread, head, hash, internal_head, internal_hash, rev, agent_id, last_agent_id, "
+    "waiting_since_ms, updated_ms"
+)
+LOCK_CHATS = f"SELECT {CHAT_COLUMNS} FROM chat WHERE pk IN_LIST ORDER BY pk FOR_UPDATE"  # noqa: S608
+SAVE_CHAT = (
+    "UPDATE chat SET status = ?, thread = ?, head = ?, hash = ?, internal_head = ?, internal_hash = ?, rev = ?, "
+    "agent_id = ?, last_agent_id = ?, waiting_since_ms = ?, updated_ms = ? WHERE pk = ?"
+)
+MOVE_HEAD = "UPDATE chat SET head = ?, hash = ?, internal_head = ?, internal_hash = ?, updated_ms = ? WHERE pk = ?"
+"""All that a message alone changes; naming an indexed column would rewrite the index, changed or not."""
+
+ADD_EVENT = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES ({', '.join('?' * len(EventRow._fields))})"  # noqa: S608
+KNOWN = f"SELECT {EVENT_COLUMNS} FROM event WHERE id IN_LIST"  # noqa: S608
+JOINED = "SELECT id, read, delivered FROM participant WHERE id IN_LIST AND left_ms IS NULL"
+SAVE_MARKS = "UPDATE participant SET read = ?, delivered = ? WHERE id = ?"
+AGENT_ONLINE = "SELECT 1 FROM agent WHERE online_until_ms > ? AND disabled_ms IS NULL LIMIT 1"
+
+PAGE_LIMIT = 200
+"""How many events a page holds at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The answer to a command that is in the log."""
+
+    chat_id: str
+    id: str
+    seq: int
+    hash: str
+    at_ms: int
+    duplicate: bool = False
+
+
+def ack_fields(ack: Ack) -> dict[str, Any]:
+    """An ack as an object, for the socket and for HTTP."""
+    return {
+        "chat": ack.chat_id,
+        "id": ack.id,
+        "seq": ack.seq,
+        "hash": ack.hash,
+        "at": rfc3339(ack.at_ms),
+        "duplicate": ack.duplicate,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Somebody gets a place in the chat."""
+
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a participant's device has the chat, and how far it was on screen. Marks only rise."""
+
+    place: Place
+    read: int = 0
+    delivered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a transaction did to a chat, for those who follow the log."""
+
+    chat_pk: int
+    chat_id: str
+    events: tuple[EventRow, ...]
+    state_changed: bool
+    marks: tuple[tuple[str, int, int], ...] = ()
+    """(participant, read, delivered)"""
+
+
+Command = Send | Act | Join | Mark
+Outcome = Ack | StillhereError | None
+
+
+SALT_BYTES = 8
+SALTS_A_DRAW = 128
+
+
+def salts() -> Iterator[str]:
+    """Salts without end: 64 random bits each in hex, so that the same event over another past never gets the same
+    hash. Many are drawn at once, because each draw is a call of the system.
+    """
+    while True:
+        drawn = secrets.token_hex(SALT_BYTES * SALTS_A_DRAW)
+        for start in range(0, len(drawn), 2 * SALT_BYTES):
+            yield drawn[start : start + 2 * SALT_BYTES]
+
+
+class Batch:
+    """The chats, known events and marks that a batch of commands touches, read once, then changed in memory."""
+
+    def __init__(self, transaction: Transaction, commands: list[Command]) -> None:
+        self.now_ms = transaction.now_ms
+        self.driver = transaction.driver
+        pks = sorted({command.place.chat_pk for command in commands})
+        new_salt = salts()
+        self.changes = {
+            row[0]: Change(ChatRow(*row), set(), new_salt)
+            for row in self.driver.rows(LOCK_CHATS, self.driver.list_param(pks))
+        }
+        self.marks: dict[str, tuple[int, int]] = {}
+        self.known: dict[tuple[str, int, str], EventRow] = {}
+        self._read_participants(commands)
+        self._read_known(commands)
+
+    def _read_participants(self, commands: list[Command]) -> None:
+        ids = sorted({command.place.participant for command in commands})
+        rows = self.driver.rows(JOINED, self.driver.list_param(ids))
+        self.marks = {id: (read, delivered) for id, read, delivered in rows}
+        for command in commands:
+            change = self.changes.get(command.place.chat_pk)
+            if change and command.place.participant in self.marks:
+                change.joined.add(command.place.participant)
+
+    def _read_known(self, commands: list[Command]) -> None:
+        ids = {command.id for command in commands if isinstance(command, Send | Act)}
+        ids |= {command.prev for command in commands if isinstance(command, Send) and command.prev}
+        if ids:
+            for row in self.driver.rows(KNOWN, self.driver.list_param(sorted(ids))):
+                self.remember(EventRow(*row))
+
+    def remember(self, event: EventRow) -> None:
+        self.known[event.id, event.chat_pk, event.by] = event
+
+
+def apply(policy: MailPolicy, transaction: Transaction, commands: list[Command]) -> list[Outcome]:
+    """Decides and writes a batch. Returns an Ack or a refusal for each command, None for each mark and join."""
+    batch = Batch(transaction, commands)
+    agent_online = cache(partial(any_agent_online, batch.driver, batch.now_ms))
+    outcomes: list[Outcome] = []
+    for command in commands:
+        try:
+            outcomes.append(decide(batch, command, agent_online))
+        except StillhereError as refusal:
+            outcomes.append(refusal)
+    save(transaction, policy, batch)
+    return outcomes
+
+
+def any_agent_online(driver: Driver, now_ms: int) -> bool:
+    return driver.row(AGENT_ONLINE, now_ms) is not None
+
+
+def decide(batch: Batch, command: Command, agent_online: Callable[[], bool]) -> Outcome:
+    """One command against the chats as the commands before it left them."""
+    change = batch.changes.get(command.place.chat_pk)
+    if change is None:
+        raise NotFound("There is no such chat")
+    if isinstance(command, Mark):
+        raise_marks(batch, change, command)
+        return None
+    if isinstance(command, Join):
+        chats.join(change, command.place, batch.now_ms)
+        return None
+    twin = batch.known.get((command.id, command.place.chat_pk, command.place.participant))
+    if twin is not None:
+        check_same(twin, command)
+        return Ack(change.row.id, twin.id, twin.seq, twin.hash, twin.at_ms, duplicate=True)
+    if isinstance(command, Send):
+        check_previous(batch, command)
+        event = chats.send(change, command, batch.now_ms, agent_online)
+    else:
+        done = chats.act(change, command, batch.now_ms, agent_online)
+        if done is None:
+            row = change.row
+            return Ack(row.id, command.id, row.head, row.hash, row.updated_ms, duplicate=True)
+        event = done
+    batch.remember(event)
+    return Ack(change.row.id, event.id, event.seq, event.hash, event.at_ms)
+
+
+ACTION_KINDS = {
+    "accept": "assign",
+    "release": "assign",
+    "close": "close",
+    "reopen": "reopen",
+    "rate": "rating",
+}
+
+
+def check_same(twin: EventRow, command: Send | Act) -> None:
+    """The same id must stand for the same thing; redacted data can no longer be compared."""
+    if isinstance(command, Send):
+        same = twin.stream == command.stream and (twin.digest is not None or twin.data == command.data)
+    else:
+        same = twin.kind == ACTION_KINDS.get(command.action)
+    if not same:
+        raise IdConflict("This id was used for something else in this chat")
+
+
+def check_previous(batch: Batch, command: Send) -> None:
+    if command.prev and (command.prev, command.place.chat_pk, command.place.participant) not in batch.known:
+        raise PreviousMissing("The message before this one is not here yet", need=command.prev)
+
+
+def raise_marks(batch: Batch, change: Change, command: Mark) -> None:
+    """Marks never fall, never pass the head, and what was read was delivered."""
+    participant = command.place.participant
+    if participant not in batch.marks:
+        return  # an agent who only watches has no place yet
+    read, delivered = batch.marks[participant]
+    new_read = max(read, min(command.read, change.row.head))
+    new_delivered = max(delivered, new_read, min(command.delivered, change.row.head))
+    if (new_read, new_delivered) != (read, delivered):
+        batch.marks[participant] = change.raised[participant] = (new_read, new_delivered)
+
+
+def save(transaction: Transaction, policy: MailPolicy, batch: Batch) -> None:
+    """Writes what the batch decided."""
+    changed = [c for c in batch.changes.values() if c.events or c.state_changed or c.raised]
+    save_changes(transaction, changed)
+    for change in changed:
+        save_rows_beside(transaction, policy, change)
+
+
+def save_changes(transaction: Transaction, changes: list[Change]) -> None:
+    """Writes events, marks and the chats' rows, and notes them for the bell after the commit."""
+    driver = transaction.driver
+    driver.run_many(ADD_EVENT, [event for change in changes for event in change.events])
+    driver.run_many(SAVE_CHAT, [saved(c.row) for c in changes if c.state_changed])
+    driver.run_many(MOVE_HEAD, [moved(c.row) for c in changes if c.events and not c.state_changed])
+    driver.run_many(SAVE_MARKS, [(*marks, id) for c in changes for id, marks in c.raised.items()])
+    for change in changes:
+        marks = tuple((id, *raised) for id, raised in change.raised.items())
+        events = tuple(change.events)
+        transaction.commits.append(Commit(change.row.pk, change.row.id, events, change.state_changed, marks))
+
+
+def saved(row: ChatRow) -> tuple[Any, ...]:
+    return (
+        row.status,
+        row.thread,
+        row.head,
+        row.hash,
+        row.internal_head,
+        row.internal_hash,
+        row.rev,
+        row.agent_id,
+        row.last_agent_id,
+        row.waiting_since_ms,
+        row.updated_ms,
+        row.pk,
+    )
+
+
+def moved(row: ChatRow) -> tuple[Any, ...]:
+    return row.head, row.hash, row.internal_head, row.internal_hash, row.updated_ms, row.pk
+
+
+def save_rows_beside(transaction: Transaction, policy: MailPolicy, change: Change) -> None:
+    """Participants, threads and the outbox: what joins, openings and closings bring with them."""
+    pk = change.row.pk
+    for place, joined_ms in change.joins:
+        values = {
+            "id": place.participant,
+            "chat_pk": pk,
+            "role": place.role,
+            "person_id": place.person_id,
+            "name": place.name,
+            "joined_ms": joined_ms,
+            "read": 0,
+            "delivered": 0,
+            "online_until_ms": 0,
+        }
+        transaction.connection.execute(insert(Participant).values(values))
+    number = change.row.thread - sum(what == "open" for what, _ in change.threads)
+    for what, values in change.threads:
+        if what == "open":
+            number += 1
+            transaction.connection.execute(insert(Thread).values(chat_pk=pk, number=number, **values))
+            outbox.cancel_for_chat(transaction, pk, "reopened")
+            continue
+        where = (Thread.chat_pk == pk) & (Thread.number == number)
+        transaction.connection.execute(update(Thread).where(where).values(values))  # type: ignore[arg-type]
+        if what == "close":
+            outbox.put_transcript(transaction, policy, pk, number)
+
+
+def read_after(driver: Driver, chat_pk: int, stream: int, after: int, limit: int) -> list[EventRow]:
+    """The first `limit` events after seq `after`, ascending."""
+    return rows(
+        driver.rows(
+            f"SELECT {EVENT_COLUMNS} FROM event WHERE chat_pk = ? AND stream = ? AND seq > ? "  # noqa: S608
+            "ORDER BY seq LIMIT ?",
+            chat_pk,
+            stream,
+            after,
+            limit,
+        )
+    )
+
+
+def read_before(driver: Driver, chat_pk: int, stream: int, before: int, limit: int) -> list[EventRow]:
+    """The last `limit` events before seq `before`, ascending."""
+    found = driver.rows(
+        f"SELECT {EVENT_COLUMNS} FROM event WHERE chat_pk = ? AND stream = ? AND seq < ? "  # noqa: S608
+        "ORDER BY seq DESC LIMIT ?",
+        chat_pk,
+        stream,
+        before,
+        limit,
+    )
+    return rows(reversed(found))
+
+
+def hash_at(driver: Driver, chat_pk: int, seq: int) -> str | None:
+    """The stored hash of a public event; None if there is no such event."""
+    row = driver.row("SELECT hash FROM event WHERE chat_pk = ? AND stream = ? AND seq = ?", chat_pk, PUBLIC, seq)
+    return row[0] if row else None
+
+
+def rows(found: Iterable[Any]) -> list[EventRow]:
+    return [EventRow(*row) for row in found]

@@ -1,0 +1,233 @@
+"""The tables of the record. Times are integer milliseconds since 1970, UTC (`times.py`).
+
+Rows are read and written by `journal.py` and `chats.py` (the hot path, in driver SQL over these tables) and by
+ordinary SQLModel code elsewhere. Table classes do not validate: the doors do.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+PUBLIC, INTERNAL = 0, 1
+"""The streams of a chat, as numbers in `Event.stream`."""
+
+STREAM_NAMES = ("public", "internal")
+
+GENESIS_HASH = "0" * 16
+"""The hash of a stream before its first event."""
+
+# SQLite only makes an INTEGER primary key an alias of the row's own number.
+BigKey = BigInteger().with_variant(Integer, "sqlite")
+
+
+def big_key() -> Column[int]:
+    return Column(BigKey, primary_key=True, autoincrement=True)
+
+
+class Customer(SQLModel, table=True):
+    id: str = Field(primary_key=True)
+    name: str = ""
+    email: str | None = None
+    locale: str = "en"
+    time_zone: str = "UTC"
+    created_ms: int = Field(sa_type=BigInteger)
+
+
+class Agent(SQLModel, table=True):
+    id: str = Field(primary_key=True)
+    name: str
+    email: str = Field(unique=True)
+    created_ms: int = Field(sa_type=BigInteger)
+    disabled_ms: int | None = Field(default=None, sa_type=BigInteger)
+    online_until_ms: int = Field(default=0, sa_type=BigInteger)
+    """Presence by age: an agent is online until this moment, and each sign of life moves it."""
+
+
+class AgentCredential(SQLModel, table=True):
+    """What proves an agent: a one-time sign-in, a browser's cookie, or an API key."""
+
+    __tablename__ = "agent_credential"
+    id: str = Field(primary_key=True)
+    agent_id: str = Field(foreign_key="agent.id", index=True)
+    kind: str
+    """signin, browser or key"""
+    secret_hash: str = Field(unique=True)
+    created_ms: int = Field(sa_type=BigInteger)
+    expires_ms: int | None = Field(default=None, sa_type=BigInteger)
+    used_ms: int | None = Field(default=None, sa_type=BigInteger)
+    revoked_ms: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Chat(SQLModel, table=True):
+    """The lasting bond of one customer with the team. `head` and `hash` are those of the public stream."""
+
+    __table_args__ = (Index("chat_waiting", "status", "waiting_since_ms"),)
+    pk: int | None = Field(default=None, sa_column=big_key())
+    id: str = Field(unique=True)
+    customer_id: str = Field(foreign_key="customer.id", index=True)
+    subject: str | None = None
+    page: str | None = None
+    status: str = "open"
+    """open, waiting, active or closed"""
+    thread: int = 1
+    head: int = Field(default=0, sa_type=BigInteger)
+    hash: str = GENESIS_HASH
+    internal_head: int = Field(default=0, sa_type=BigInteger)
+    internal_hash: str = GENESIS_HASH
+    floor: int = Field(default=0, sa_type=BigInteger)
+    """Events up to this seq were erased."""
+    rev: int = 1
+    agent_id: str | None = None
+    """The agent in charge; null while nobody is."""
+    last_agent_id: str | None = None
+    """Who was in charge last, preferred after a reopen."""
+    waiting_since_ms: int | None = Field(default=None, sa_type=BigInteger)
+    """Since when the thread waits for an agent; null while it does not."""
+    created_ms: int = Field(sa_type=BigInteger)
+    updated_ms: int = Field(sa_type=BigInteger)
+    """When the last event was committed."""
+
+
+class Thread(SQLModel, table=True):
+    """One sitting inside a chat, from start or reopen to close."""
+
+    chat_pk: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="chat.pk")
+    number: int = Field(primary_key=True)
+    opened_ms: int = Field(sa_type=BigInteger)
+    opened_by: str
+    """start, customer, agent or email"""
+    first_seq: int = Field(sa_type=BigInteger)
+    accepted_ms: int | None = Field(default=None, sa_type=BigInteger)
+    agent_id: str | None = None
+    closed_ms: int | None = Field(default=None, sa_type=BigInteger)
+    close_reason: str | None = None
+    score: int | None = None
+    comment: str | None = None
+
+
+class Participant(SQLModel, table=True):
+    """A person's place in one chat. `id` is made from chat and person, so it is known before the row is there."""
+
+    id: str = Field(primary_key=True)
+    chat_pk: int = Field(sa_type=BigInteger, foreign_key="chat.pk", index=True)
+    role: str
+    person_id: str
+    """the customer's or the agent's id"""
+    name: str
+    read: int = Field(default=0, sa_type=BigInteger)
+    delivered: int = Field(default=0, sa_type=BigInteger)
+    joined_ms: int = Field(sa_type=BigInteger)
+    left_ms: int | None = Field(default=None, sa_type=BigInteger)
+    online_until_ms: int = Field(default=0, sa_type=BigInteger)
+    last_seen_ms: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Event(SQLModel, table=True):
+    """One durable entry of a chat. Rows are appended in commit order; `data` is canonical JSON text."""
+
+    __table_args__ = (
+        UniqueConstraint("chat_pk", "stream", "seq", name="event_place"),
+        UniqueConstraint("id", "chat_pk", "by", name="event_once"),
+    )
+    pk: int | None = Field(default=None, sa_column=big_key())
+    chat_pk: int = Field(sa_type=BigInteger)
+    """The chat's row is locked by whoever inserts, so a foreign key would only cost."""
+    stream: int
+    seq: int = Field(sa_type=BigInteger)
+    kind: str
+    by: str
+    id: str
+    prev: str | None
+    thread: int
+    at_ms: int = Field(sa_type=BigInteger)
+    data: str
+    digest: str | None
+    """SHA-256 of the data before a redaction; null while the data are whole."""
+    salt: str
+    hash: str
+
+
+class Session(SQLModel, table=True):
+    """One device's right to enter. The row is the authority; the resume token only names and proves it."""
+
+    id: str = Field(primary_key=True)
+    secret_hash: str
+    customer_id: str = Field(foreign_key="customer.id", index=True)
+    chat_id: str | None = None
+    """The only chat that it may see; null for all chats of the customer."""
+    generation: int = 1
+    device: str = ""
+    verified_by: str = "none"
+    """none, link, code or identity"""
+    created_ms: int = Field(sa_type=BigInteger)
+    last_seen_ms: int = Field(sa_type=BigInteger)
+    revoked_ms: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Link(SQLModel, table=True):
+    """A one-time way to get a session on another device."""
+
+    id: str = Field(primary_key=True)
+    secret_hash: str = Field(unique=True)
+    chat_id: str = Field(index=True)
+    customer_id: str = Field(foreign_key="customer.id")
+    purpose: str
+    """mail or device"""
+    created_ms: int = Field(sa_type=BigInteger)
+    expires_ms: int = Field(sa_type=BigInteger)
+    used_ms: int | None = Field(default=None, sa_type=BigInteger)
+    nonce_hash: str | None = None
+    session_id: str | None = None
+
+
+class OutboxItem(SQLModel, table=True):
+    """A durable thing to do, put in by the transaction that causes it. One row is one mail."""
+
+    __tablename__ = "outbox_item"
+    __table_args__ = (Index("outbox_due", "state", "due_ms"),)
+    id: str = Field(primary_key=True)
+    kind: str
+    """transcript; later kinds: away, copy"""
+    chat_pk: int = Field(sa_type=BigInteger, foreign_key="chat.pk", index=True)
+    thread: int
+    dedup_key: str = Field(unique=True)
+    """Makes a second row for the same cause impossible."""
+    recipient: str
+    locale: str
+    time_zone: str
+    message_id: str = Field(unique=True)
+    state: str = "ready"
+    """ready, leased, started, sent; or cancelled, uncertain, failed, dead"""
+    reason: str = ""
+    created_ms: int = Field(sa_type=BigInteger)
+    due_ms: int = Field(sa_type=BigInteger)
+    """Not before this moment; moved on by each failure that may pass."""
+    attempts: int = 0
+    lease_owner: str | None = None
+    lease_until_ms: int | None = Field(default=None, sa_type=BigInteger)
+    rendered_rev: int | None = None
+    """The chat's head when `body` was rendered."""
+    body: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    """The mail's bytes, rendered once; a retry sends the same bytes."""
+    started_ms: int | None = Field(default=None, sa_type=BigInteger)
+    done_ms: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Attempt(SQLModel, table=True):
+    """One try to deliver an outbox item; rows are only ever added."""
+
+    item_id: str = Field(primary_key=True, foreign_key="outbox_item.id")
+    number: int = Field(primary_key=True)
+    at_ms: int = Field(sa_type=BigInteger)
+    phase: str
+    """How far it came: render, connect, tls, auth, mail, rcpt, data, body, dot, done."""
+    code: int | None = None
+    answer: str = ""
+
+
+class IndexMark(SQLModel, table=True):
+    """How far the search index has followed a chat."""
+
+    __tablename__ = "index_mark"
+    chat_pk: int = Field(sa_type=BigInteger, primary_key=True)
+    seq: int = Field(default=0, sa_type=BigInteger)
+    internal_seq: int = Field(default=0, sa_type=BigInteger)

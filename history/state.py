@@ -1,0 +1,126 @@
+"""A chat's state as clients get it (protocol 3.4), and the waiting list. Read from rows in one snapshot; states are
+always made whole.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from history.access import Role
+from history.db import Driver
+from history.models import GENESIS_HASH
+from history.times import rfc3339
+
+LAST_LETTERS = 140
+
+STATE = (
+    "SELECT c.id, c.status, c.thread, c.head, c.hash, c.rev, c.floor, c.subject, c.agent_id, c.waiting_since_ms, "
+    "u.email, t.score FROM chat c JOIN customer u ON u.id = c.customer_id "
+    "LEFT JOIN thread t ON t.chat_pk = c.pk AND t.number = c.thread WHERE c.pk = ?"
+)
+PARTICIPANTS = (
+    "SELECT id, role, person_id, name, read, delivered, online_until_ms, last_seen_ms FROM participant "
+    "WHERE chat_pk = ? AND left_ms IS NULL ORDER BY joined_ms, id"
+)
+POSITION = (
+    "SELECT count(*) FROM chat WHERE status IN ('open', 'waiting') AND waiting_since_ms IS NOT NULL "
+    "AND (waiting_since_ms < ? OR (waiting_since_ms = ? AND pk <= ?))"
+)
+WAITING = (
+    "SELECT c.pk, c.id, c.subject, c.waiting_since_ms, u.id, u.name FROM chat c "
+    "JOIN customer u ON u.id = c.customer_id WHERE c.status IN ('open', 'waiting') AND c.waiting_since_ms IS NOT NULL "
+    "ORDER BY c.waiting_since_ms, c.pk LIMIT ?"
+)
+PLACES = (
+    "SELECT pk FROM chat WHERE status IN ('open', 'waiting') AND waiting_since_ms IS NOT NULL "
+    "ORDER BY waiting_since_ms, pk"
+)
+MINE = (
+    "SELECT c.pk, c.id, c.subject, c.updated_ms, u.id, u.name FROM chat c JOIN customer u ON u.id = c.customer_id "
+    "WHERE c.agent_id = ? AND c.status = 'active' ORDER BY c.updated_ms DESC, c.pk LIMIT ?"
+)
+LAST_MESSAGE = (
+    "SELECT data, at_ms, by FROM event WHERE chat_pk = ? AND stream = 0 AND kind = 'message' ORDER BY seq DESC LIMIT 1"
+)
+QUEUE_LIMIT = 200
+
+
+def chat_state(driver: Driver, chat_pk: int, role: Role, now_ms: int) -> dict[str, Any]:
+    """The state of a chat as a customer or an agent may see it."""
+    row = driver.row(STATE, chat_pk)
+    assert row is not None, "the caller has looked the chat up"
+    id, status, thread, head, hash, rev, floor, subject, agent_id, since, email, score = row
+    people = driver.rows(PARTICIPANTS, chat_pk)
+    agent = next((person for person in people if agent_id and person[2] == agent_id), None)
+    return {
+        "chat": id,
+        "status": status,
+        "thread": thread,
+        "head": head,
+        "hash": hash if head else GENESIS_HASH,
+        "rev": rev,
+        "floor": floor,
+        "agent": {"id": agent[0], "name": agent[3]} if agent else None,
+        "queue": {"position": position(driver, chat_pk, since), "eta_s": None} if since else None,
+        "participants": [participant(person, now_ms) for person in people],
+        "can": {
+            "send": True,
+            "close": status != "closed" and head > 0,
+            "reopen": status == "closed",
+            "rate": role == "customer" and score is None and any(p[1] == "agent" for p in people),
+        },
+        "subject": subject,
+        "email": email,
+        "keep_until": None,
+    }
+
+
+def participant(person: Any, now_ms: int) -> dict[str, Any]:
+    id, role, _, name, read, delivered, online_until, last_seen = person
+    return {
+        "id": id,
+        "role": role,
+        "name": name,
+        "read": read,
+        "delivered": delivered,
+        "online": online_until > now_ms,
+        "last_seen": rfc3339(last_seen) if last_seen else None,
+    }
+
+
+def position(driver: Driver, chat_pk: int, since: int) -> int:
+    """The place of a waiting chat in the queue, from 1."""
+    row = driver.row(POSITION, since, since, chat_pk)
+    return int(row[0]) if row else 1
+
+
+def places(driver: Driver) -> dict[int, int]:
+    """The place of each waiting chat in the queue, from 1, by the chat's pk."""
+    return {row[0]: place for place, row in enumerate(driver.rows(PLACES), start=1)}
+
+
+def queues(driver: Driver, agent_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """For each agent: the waiting list, oldest first, and the agent's own active chats, newest first."""
+    waiting = [entry(driver, row, place) for place, row in enumerate(driver.rows(WAITING, QUEUE_LIMIT), start=1)]
+    return {
+        agent_id: {
+            "waiting": waiting,
+            "mine": [entry(driver, row, None) for row in driver.rows(MINE, agent_id, QUEUE_LIMIT)],
+        }
+        for agent_id in agent_ids
+    }
+
+
+def entry(driver: Driver, row: Any, place: int | None) -> dict[str, Any]:
+    pk, id, subject, since, customer_id, name = row
+    last = driver.row(LAST_MESSAGE, pk)
+    text = orjson.loads(last[0]).get("text", "") if last else ""
+    return {
+        "chat": id,
+        "subject": subject,
+        "since": rfc3339(since),
+        "position": place,
+        "customer": {"id": customer_id, "name": name},
+        "last": {"text": text[:LAST_LETTERS], "at": rfc3339(last[1]), "by": last[2]} if last else None,
+    }

@@ -1,0 +1,107 @@
+"""A transcript as text, as a page to print, and as JSON that proves itself. Pure; for routes and mail."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from history.clean import isolated, one_line
+from history.local_time import local_time
+from history.rendering import environment
+from history.sentences import language_of
+from history.times import rfc3339
+from history.transcript import Entry, Transcript
+from history.transcript_layout import Block, Heading, Layout, Line, Omitted, Turn, shown_name
+
+FORMAT = "stillhere.transcript.v1"
+RULE = "─" * 8
+
+TEMPLATES = environment(Path(__file__).parent / "templates")
+
+
+def as_text(transcript: Transcript, brand: str, locale: str, time_zone: str) -> str:
+    """The transcript to read anywhere; times in the IANA zone, dates as the locale writes them."""
+    layout = Layout(local_time(locale, time_zone), language_of(locale))
+    say = layout.language.say
+    facts = [
+        say("title", brand=one_line(brand)),
+        say("people", names=names(transcript)),
+        say("zone", zone=layout.time.zone_words()),
+    ]
+    body = text_of(layout.blocks(transcript.entries)) or say("empty")
+    return "\n".join(facts) + "\n\n" + body + "\n"
+
+
+def as_html(transcript: Transcript, brand: str, locale: str, time_zone: str) -> str:
+    """A complete page, to read and to print; it loads nothing and runs nothing."""
+    layout = Layout(local_time(locale, time_zone), language_of(locale))
+    return TEMPLATES.get_template("transcript.html").render(
+        language=layout.language,
+        say=layout.language.say,
+        brand=one_line(brand),
+        names=names(transcript),
+        zone=layout.time.zone_words(),
+        blocks=layout.blocks(transcript.entries),
+    )
+
+
+def as_json(transcript: Transcript) -> str:
+    """The record itself, for `verify.py`: every event with its salt and digest. Nothing is masked, because a
+    changed word would break the chain.
+    """
+    return orjson.dumps(document(transcript), option=orjson.OPT_INDENT_2).decode()
+
+
+def document(transcript: Transcript) -> dict[str, Any]:
+    """The JSON transcript as an object. `previous` is the hash before its first event."""
+    return {
+        "format": FORMAT,
+        "chat": transcript.chat_id,
+        "thread": transcript.thread,
+        "customer": transcript.customer,
+        "participants": [{"id": person.id, "role": person.role, "name": person.name} for person in transcript.people],
+        "previous": transcript.previous,
+        "hash": transcript.entries[-1].hash if transcript.entries else transcript.previous,
+        "events": [event_object(entry) for entry in transcript.entries],
+    }
+
+
+def event_object(entry: Entry) -> dict[str, Any]:
+    """An event (protocol 3.2) with what its hash is made of (3.3)."""
+    return {
+        "seq": entry.seq,
+        "hash": entry.hash,
+        "kind": entry.kind,
+        "by": entry.by.id,
+        "id": entry.id,
+        "thread": entry.thread,
+        "at": rfc3339(entry.at_ms),
+        "data": dict(entry.data),
+        "digest": entry.digest,
+        "salt": entry.salt,
+    }
+
+
+def names(transcript: Transcript) -> str:
+    """Who took part: the customer first, then the team in the order of joining."""
+    people = sorted(transcript.people, key=lambda person: person.role != "customer")
+    return ", ".join(isolated(shown_name(person.name)) for person in people if person.name)
+
+
+def text_of(blocks: Sequence[Block]) -> str:
+    """Blocks as plain text. Lines of messages are indented, so that none can pass for a heading."""
+    return "\n\n".join(text_of_block(block) for block in blocks)
+
+
+def text_of_block(block: Block) -> str:
+    match block:
+        case Heading():
+            return f"{RULE} {block.text} {RULE}"
+        case Line():
+            return f"· {block.text}, {block.clock}" if block.clock else f"· {block.text}"
+        case Omitted():
+            return f"· {block.text}"
+        case Turn():
+            said = (f"  {line}".rstrip() for one in block.said for line in one.lines)
+            return "\n".join([f"{isolated(block.who)}, {block.clock}", *said])

@@ -1,0 +1,94 @@
+"""One-time links: a way to get a session on another device. The secret stands in the URL's fragment, so no server log
+and no Referer has it; opening the page changes nothing, a press on its button redeems.
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from history.agents import hash_of
+from history.content import check_message_id
+from history.db import Transaction
+from history.errors import Conflict, Invalid, NotFound
+from history.models import Link
+from history.times import DAY_MS, MINUTE_MS, new_id
+from resume.sessions import Sessions
+from resume.tokens import Claim
+
+SAME_ANSWER_MS = 10 * MINUTE_MS
+"""So long a redeeming page that missed the answer may ask again, with the same nonce."""
+
+SECRET_LENGTH = 200
+
+TAKE = (
+    "UPDATE link SET used_ms = ?, nonce_hash = ?, session_id = ? "
+    "WHERE secret_hash = ? AND used_ms IS NULL AND expires_ms > ?"
+)
+FIND = "SELECT chat_id, customer_id, expires_ms, used_ms, nonce_hash, session_id FROM link WHERE secret_hash = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where links lead and how many days a mail's link lives."""
+
+    public_url: str
+    life_days: int
+    sessions: Sessions
+
+    def create(self, transaction: Transaction, chat_id: str, customer_id: str, purpose: str = "mail") -> str:
+        """Stores a link to the chat and returns its URL."""
+        secret = secrets.token_urlsafe(32)
+        transaction.db.add(
+            Link(
+                id=new_id(),
+                secret_hash=hash_of(secret),
+                chat_id=chat_id,
+                customer_id=customer_id,
+                purpose=purpose,
+                created_ms=transaction.now_ms,
+                expires_ms=transaction.now_ms + self.life_days * DAY_MS,
+            )
+        )
+        transaction.db.flush()
+        return f"{self.public_url}/link#{secret}"
+
+    def redeem(self, transaction: Transaction, secret: object, nonce: object, device: str) -> tuple[str, str]:
+        """Uses up a link. Returns the resume token of a session that sees this one chat, and the chat's id.
+
+        The same nonce gets the same answer for ten minutes, because the session's secret is made from link and nonce.
+        Raises NotFound for an unknown or expired link, Conflict for a used one.
+        """
+        if not isinstance(secret, str) or not 0 < len(secret) <= SECRET_LENGTH:
+            raise Invalid("`link` must be the part of the address after the #")
+        nonce = check_message_id(nonce)
+        found = transaction.driver.row(FIND, hash_of(secret))
+        if found is None:
+            raise NotFound("We do not know this link")
+        chat_id, customer_id, *_ = found
+        session_secret = hmac.new(secret.encode(), nonce.encode(), hashlib.sha256).hexdigest()
+        session_id = new_id()
+        now_ms = transaction.now_ms
+        taken = transaction.driver.run(TAKE, now_ms, hash_of(nonce), session_id, hash_of(secret), now_ms)
+        if not taken:
+            return self._again(found, nonce, session_secret, now_ms), chat_id
+        token = self.sessions.create(
+            transaction,
+            customer_id,
+            device,
+            only_chat=chat_id,
+            verified_by="link",
+            secret=session_secret,
+            id=session_id,
+        )
+        return token, chat_id
+
+    def _again(self, found: tuple[object, ...], nonce: str, session_secret: str, now_ms: int) -> str:
+        """The answer to somebody who was not the first to redeem."""
+        *_, used_ms, nonce_hash, session_id = found
+        if not isinstance(used_ms, int):
+            raise NotFound("This link is too old; ask for a fresh one in the chat")
+        fresh = now_ms - used_ms <= SAME_ANSWER_MS
+        if not fresh or not hmac.compare_digest(str(nonce_hash), hash_of(nonce)):
+            raise Conflict("This link was used already; it works once")
+        return self.sessions.tokens.seal(Claim(str(session_id), session_secret, 1))

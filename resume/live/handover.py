@@ -1,0 +1,90 @@
+"""Takes the socket out of Flask-Sock after the handshake: the loop serves it, the request thread is free.
+
+The live route uses this around a plain `@sock.route` view. Flask-Sock keeps the routing and the handshake;
+gunicorn (gthread) or Werkzeug keeps a dead end in the place of the socket. No frame is read or written here.
+"""
+
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from simple_websocket import Server
+from werkzeug import Response
+from werkzeug.exceptions import BadRequest
+
+SUBPROTOCOL = "stillhere.v1"
+PEER_GONE_MS = 30_000
+
+
+class NoThread:
+    """What simple-websocket gets as its thread class, as it would read the socket in a thread of its own."""
+
+    def __init__(self, target: Callable[[], None]) -> None:
+        self.name = "no thread"
+
+    def start(self) -> None:
+        """Starts nothing: the loop reads."""
+
+
+SOCK_SERVER_OPTIONS: dict[str, Any] = {"thread_class": NoThread, "subprotocols": [SUBPROTOCOL]}
+"""Value of the Flask setting of this name, with which Flask-Sock makes its `Server`. It is app-wide:
+a view that calls `receive` would wait for ever."""
+
+
+def prepare_environ(environ: dict[str, Any]) -> None:
+    """Makes a WSGI environ ready for the handshake; to be called before Flask-Sock's view.
+
+    Raises BadRequest if this is no handshake (RFC 6455, 4.2.1); the library would answer 500.
+    """
+    # simple-websocket agrees to permessage-deflate whenever it is offered: 90 KiB a socket, and bombs.
+    environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+    # A body would sit where the frames are expected.
+    if environ.get("CONTENT_LENGTH", "0") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ:
+        raise BadRequest("a WebSocket handshake has no body")
+    if not environ.get("HTTP_SEC_WEBSOCKET_KEY"):
+        raise BadRequest("Sec-WebSocket-Key is missing")
+    if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13":
+        raise BadRequest(response=Response("only WebSocket version 13", 426, headers={"Sec-WebSocket-Version": "13"}))
+
+
+def take_socket(ws: Server) -> tuple[socket.socket, bytes]:
+    """Takes the connection of `ws` away from its server, right after the handshake.
+
+    Returns the socket, non-blocking, and what the server had already read from it behind the request: a
+    client may send frames together with its handshake. The caller owns the socket; `ws` is of no more use.
+    Raises RuntimeError under servers other than gunicorn's gthread and Werkzeug, NotImplementedError for TLS.
+    """
+    if ws.mode not in ("gunicorn", "werkzeug"):
+        raise RuntimeError("live sockets need gunicorn's gthread worker or Werkzeug")
+    dead_end, other_end = socket.socketpair()
+    other_end.close()
+    with dead_end:
+        sock: socket.socket = ws.sock.dup()
+        # After the view Flask-Sock sends a close frame, and the server shuts its socket down, counts and
+        # closes it. All of this goes on with a valid descriptor, where reads find the end and writes fail.
+        os.dup2(dead_end.fileno(), ws.sock.fileno(), inheritable=False)
+    sock.setblocking(False)
+    _tune(sock)
+    return sock, _read_ahead(ws)
+
+
+def _tune(sock: socket.socket) -> None:
+    """Small frames leave at once; a peer that is gone for half a minute is given up by the kernel as well."""
+    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_GONE_MS)
+
+
+def _read_ahead(ws: Server) -> bytes:
+    body = ws.environ["wsgi.input"]
+    if ws.mode == "gunicorn":
+        # The body reader knows that this request has no body, so it returns nothing; what came behind the
+        # request lies one layer below, where gunicorn itself takes it when it upgrades to HTTP/2.
+        read_ahead: bytes = body.reader.unreader.take_buffered()
+    else:
+        read_ahead = body.read()  # all that is buffered, then the end of the dead end
+    return read_ahead

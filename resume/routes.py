@@ -1,0 +1,94 @@
+"""HTTP for the way in and back: start a chat and get a token, redeem a link."""
+
+from collections.abc import Callable
+from functools import partial
+
+from flask import Blueprint, Response, request
+
+from history.access import Place, Viewer, chats_of, place_in
+from history.chats import Send
+from history.db import Store, Transaction, Writer
+from history.errors import Invalid, Unauthorized
+from history.outbox import MailPolicy
+from history.start import NewChat, check_new_chat, new_customer, start_chat
+from history.state import chat_state
+from history.times import now_ms
+from history.wsgi import json_answer, read_body
+from resume.links import Links
+from resume.sessions import Sessions
+
+
+def make_blueprint(
+    store: Store,
+    writer: Writer,
+    policy: MailPolicy,
+    sessions: Sessions,
+    links: Links,
+    identify: Callable[[], Viewer],
+) -> Blueprint:
+    """`identify` tells who asks, or raises Unauthorized."""
+    blueprint = Blueprint("resume", __name__, url_prefix="/api/v1")
+
+    @blueprint.post("/chats")
+    def begin() -> Response:
+        body = read_body()
+        new = check_new_chat(body)
+        viewer = identify() if "Authorization" in request.headers else None
+        if viewer is None:
+            place, token = writer.write(partial(welcome, new, device()))
+            return json_answer(begun(place, token), 201)
+        if viewer.role != "customer":
+            raise Invalid("Customers start chats")
+        known = None if body.get("new") is True else newest_place(viewer)
+        if known is None:
+            check_may_start(viewer)
+            place = writer.write(partial(again, new, viewer))
+            return json_answer(begun(place, None), 201)
+        if new.message:
+            writer.append(Send(known, new.message[0], None, new.message[1], reopen=True))
+        return json_answer(begun(known, None), 200)
+
+    @blueprint.post("/links/redeem")
+    def redeem() -> Response:
+        body = read_body()
+        here = device()  # the request is known on its own thread only
+        token, chat = writer.write(
+            lambda transaction: links.redeem(transaction, body.get("link"), body.get("nonce"), here)
+        )
+        return json_answer({"token": token, "chat": chat})
+
+    def welcome(new: NewChat, device: str, transaction: Transaction) -> tuple[Place, str]:
+        customer_id = new_customer(transaction, new)
+        place, _ = start_chat(transaction, policy, customer_id, new.name, new)
+        return place, sessions.create(transaction, customer_id, device)
+
+    def again(new: NewChat, viewer: Viewer, transaction: Transaction) -> Place:
+        return start_chat(transaction, policy, viewer.person_id, viewer.name, new)[0]
+
+    def newest_place(viewer: Viewer) -> Place | None:
+        with store.reading() as driver:
+            newest = chats_of(driver, viewer, now_ms() + 1, 1)
+            return place_in(driver, viewer, newest[0][1]) if newest else None
+
+    def begun(place: Place, token: str | None) -> dict[str, object]:
+        with store.reading() as driver:
+            state = chat_state(driver, place.chat_pk, place.role, now_ms())
+        return {"chat": place.chat_id, "token": token or bearer(), "state": state, "me": place.participant}
+
+    return blueprint
+
+
+def check_may_start(viewer: Viewer) -> None:
+    """A link's session is for its one chat. Raises Unauthorized."""
+    if viewer.only_chat is not None:
+        raise Unauthorized("This device may only continue the one chat")
+
+
+def device() -> str:
+    """What a browser says of itself, for the list of devices."""
+    return request.headers.get("User-Agent", "")
+
+
+def bearer() -> str:
+    """The token that the request came with."""
+    return request.headers.get("Authorization", "").removeprefix("Bearer ").strip()

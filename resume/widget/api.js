@@ -1,0 +1,43 @@
+/**
+ * The HTTP calls of the customer's pages (protocol 5). Each returns the answer, or throws a Refusal with the code of the
+ * problem document; "offline" when there was no answer at all.
+ */
+
+import { Refusal } from "./acts.js";
+
+const ROOT = "/api/v1";
+
+/**
+ * @typedef {{name?: string, email?: string, page?: string, locale: string, time_zone: string,
+ *   message: {id: string, data: {text: string}}}} Beginning
+ * @param {Beginning} beginning
+ * @returns {Promise<{chat: string, token: string}>}
+ */
+export async function startChat(beginning) {
+  return (await call("/chats", { method: "POST", body: JSON.stringify(beginning) })).json();
+}
+
+/**
+ * @param {string} link the secret of a link @param {string} nonce kept for retries: the same one gets the same answer
+ * @returns {Promise<{chat: string, token: string}>}
+ */
+export async function redeemLink(link, nonce) {
+  return (await call("/links/redeem", { method: "POST", body: JSON.stringify({ link, nonce }) })).json();
+}
+
+/** @param {string} chat @param {string} token @returns {Promise<Blob>} the transcript as text */
+export async function fetchTranscript(chat, token) {
+  const headers = { Authorization: `Bearer ${token}` };
+  return (await call(`/chats/${encodeURIComponent(chat)}/transcript?format=text`, { headers })).blob();
+}
+
+/** @param {string} path @param {RequestInit} request @returns {Promise<Response>} */
+async function call(path, request) {
+  const headers = { "Content-Type": "application/json", ...request.headers };
+  const options = { ...request, headers, cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer" };
+  const answer = await fetch(ROOT + path, /** @type {RequestInit} */ (options)).catch(() => {
+    throw new Refusal({ code: "offline" });
+  });
+  if (!answer.ok) throw new Refusal(await answer.json().catch(() => ({ code: "internal" })));
+  return answer;
+}

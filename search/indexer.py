@@ -1,0 +1,180 @@
+"""Keeps the index up with the log: one thread, safe to kill at any moment and to start again.
+
+Hints of the bus say which chats to look at; a sweep over all chats finds what a hint has missed. A batch is
+committed to the index first, and then the marks in SQL are moved. So after a crash the index is at most one
+commit ahead, which is cut off; in any other doubt, the index is thrown away and made again from the log.
+"""
+
+import logging
+import queue
+import threading
+import time
+from functools import partial
+
+from history.bus import Hint, MemoryBus
+from history.db import Store, Writer
+from search.engine import Edition, Engine
+from search.followed import BATCH_EVENTS, count_behind, forget_marks, read_edition, read_marks, read_news, save_marks
+
+SWEEP_SECONDS = 30.0
+GATHER_SECONDS = 0.05
+"""How long news is gathered for one commit."""
+
+RUSH_HINTS = 300
+"""So many hints a second mean that people write more than can be indexed beside them: indexing gives way then, as all
+threads of a process share one core (Python's global lock), and nobody waits for the index while many wait for acks."""
+
+RUSH_EVENTS = 100
+RUSH_PAUSES = 3000
+"""In a rush batches are small, and each is followed by a pause so many times as long."""
+
+PAUSE_SECONDS = 30.0
+RETRY_SECONDS = 1.0
+LOOK_SECONDS = 0.1
+"""How often `caught_up` looks."""
+
+NO_EDITION = Edition(0, 0)
+
+log = logging.getLogger("stillhere.search")
+
+
+class Indexer:
+    """The indexing thread of this process. Where several share an index folder, one of them indexes and the
+    others stand by. Stop it before the writer that it writes its marks with.
+    """
+
+    def __init__(self, store: Store, writer: Writer, bus: MemoryBus, engine: Engine) -> None:
+        self.store = store
+        self.writer = writer
+        self.engine = engine
+        self.ready = False
+        """The marks tell the truth about the index."""
+        self.edition = NO_EDITION
+        self.hinted: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
+        self.wake = threading.Event()
+        self.anew = threading.Event()
+        self.stopping = threading.Event()
+        self.progress = threading.Condition()
+        self.next_sweep = 0.0
+        self.heard = 0
+        self.counted = (time.monotonic(), 0)
+        self.rush = False
+        self.thread = threading.Thread(target=self._run, name="stillhere-indexer", daemon=True)
+        bus.subscribe(self._hear)
+
+    def start(self) -> None:
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Ends after the batch at hand."""
+        self.stopping.set()
+        self.wake.set()
+        self.thread.join()
+
+    def rebuild(self) -> None:
+        """Has the index thrown away and made again; `caught_up` tells when it is whole."""
+        self.ready = False
+        self.anew.set()
+        self.wake.set()
+
+    def behind(self) -> int:
+        """How many events of the log are not in the index yet."""
+        with self.store.reading() as driver:
+            return count_behind(driver)
+
+    def caught_up(self, timeout_seconds: float) -> bool:
+        """Waits until the index has all that was committed so far. False if that takes longer."""
+        until = time.monotonic() + timeout_seconds
+        while not (self.ready and not self.engine.doubt and self.behind() == 0):
+            if time.monotonic() > until:
+                return False
+            self.next_sweep = 0.0
+            self.wake.set()
+            with self.progress:
+                self.progress.wait(LOOK_SECONDS)
+        return True
+
+    def _hear(self, hints: list[Hint]) -> None:
+        chats = [hint.chat_pk for hint in hints if hint.typing is None]
+        if chats:
+            self.heard += len(chats)
+            self.hinted.put(chats)
+            self.wake.set()
+
+    def _run(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                if self._prepare():
+                    self._follow()
+                else:
+                    self.stopping.wait(SWEEP_SECONDS)
+            except Exception:  # a full disk, a store out of reach: it may pass
+                log.exception("indexing stopped, and is tried again")
+                self.stopping.wait(RETRY_SECONDS)
+            finally:
+                self.ready = False
+
+    def _prepare(self) -> bool:
+        """Makes index and marks agree. False while another process has the index."""
+        if not self.engine.claim():
+            return False
+        found = None if self.anew.is_set() else self.engine.check()
+        with self.store.reading() as driver:
+            known, marks = read_edition(driver), read_marks(driver)
+        if found is None or known is None or found not in (known, known._replace(commits=known.commits + 1)):
+            if known is not None:
+                log.warning("the search index is made again from the log")
+            self.anew.clear()
+            self.edition = self.engine.reset()
+            self.writer.write(partial(forget_marks, edition=self.edition))
+        elif found == known:
+            self.edition = found
+        else:
+            self.edition = self.engine.cut(marks)
+            self.writer.write(partial(save_marks, marks=[], edition=self.edition))
+        self.ready = True
+        return True
+
+    def _follow(self) -> None:
+        """Indexes what comes while index and marks can be trusted. What was hinted at goes before the sweep."""
+        self.next_sweep = 0.0
+        while not (self.stopping.is_set() or self.anew.is_set() or self.engine.doubt):
+            hinted = self._take_hints()
+            while hinted and not self.stopping.is_set() and self._index(hinted):
+                pass
+            if time.monotonic() >= self.next_sweep and not self._index(None):
+                self.next_sweep = time.monotonic() + SWEEP_SECONDS
+            with self.progress:
+                self.progress.notify_all()
+            if self.wake.wait(max(0.0, self.next_sweep - time.monotonic())):
+                self.stopping.wait(GATHER_SECONDS)
+                self.wake.clear()
+
+    def _take_hints(self) -> list[int]:
+        hinted: set[int] = set()
+        while not self.hinted.empty():
+            hinted.update(self.hinted.get())
+        return sorted(hinted)
+
+    def _index(self, chats: list[int] | None) -> bool:
+        """One batch of news of these chats, or of all. False if there was none."""
+        self._look_for_rush()
+        began = time.monotonic()
+        with self.store.reading() as driver:
+            news = read_news(driver, chats, RUSH_EVENTS if self.rush else BATCH_EVENTS)
+        if not news.marks:
+            return False
+        if news.added or news.deleted:
+            self.edition = self.engine.commit(news.added, news.deleted)
+        self.writer.write(partial(save_marks, marks=news.marks, edition=self.edition))
+        if self.rush:
+            self.stopping.wait(min(PAUSE_SECONDS, RUSH_PAUSES * (time.monotonic() - began)))
+        return True
+
+    def _look_for_rush(self) -> None:
+        """Counts the hints of the last moment."""
+        since, heard = self.counted
+        seconds = time.monotonic() - since
+        if seconds > LOOK_SECONDS:
+            self.rush = (self.heard - heard) / seconds > RUSH_HINTS
+            self.counted = (time.monotonic(), self.heard)

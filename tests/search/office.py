@@ -1,0 +1,153 @@
+"""A driver with verbs: people who write, an index that follows, and somebody who searches."""
+
+import itertools
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask.typing import ResponseReturnValue
+
+from history import journal
+from history.access import Place, Viewer
+from history.bus import Hint, MemoryBus
+from history.chats import Send
+from history.db import Answer, Store, Transaction, Writer, give
+from history.errors import StillhereError
+from history.events import canonical, digest_of
+from history.models import INTERNAL, PUBLIC
+from history.outbox import MailPolicy
+from history.start import NewChat, new_customer, start_chat
+from history.times import now_ms, participant_id
+from search.engine import Engine
+from search.indexer import Indexer
+from search.routes import make_blueprint
+from search.whoosh_engine import WhooshEngine
+
+PATIENCE_SECONDS = 20
+AGENT = Viewer("agent", "mira", "Mira Stone")
+
+
+class Office:
+    """A store, its writer, and an index in a folder. `opens` and `closes` are a process's start and end."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store = store
+        self.folder = folder
+        self.policy = MailPolicy(0, "stillhere.example.com")
+        self.bus = MemoryBus()
+        self.writer = Writer(store, partial(journal.apply, self.policy), self._ring)
+        self.writer.start()
+        self.numbers = itertools.count(1)
+        self.indexer: Indexer | None = None
+
+    def opens(self, wrap: Callable[[Engine], Engine] = lambda engine: engine) -> None:
+        self.whoosh = WhooshEngine(self.folder)
+        self.indexer = Indexer(self.store, self.writer, self.bus, wrap(self.whoosh))
+        self.indexer.start()
+
+    def closes(self) -> None:
+        if self.indexer:
+            self.indexer.stop()
+            self.whoosh.close()
+            self.bus.listeners.clear()
+            self.indexer = None
+
+    def stop(self) -> None:
+        self.closes()
+        self.writer.stop()
+
+    def starts(self, text: str, name: str = "Alex") -> Place:
+        """A new customer writes for the first time."""
+        message = (self._id(), canonical({"text": text}))
+        new = NewChat(name, None, "en", "UTC", None, None, message)
+        customer_id = self.writer.write(lambda t: new_customer(t, new))
+        place, _ = self.writer.write(lambda t: start_chat(t, self.policy, customer_id, name, new))
+        return place
+
+    def says(self, place: Place, text: str, stream: int = PUBLIC) -> int:
+        """Returns the message's seq."""
+        ack = self.writer.append(Send(place, self._id(), None, canonical({"text": text}), stream))
+        return int(ack.seq)
+
+    def answers(self, place: Place, text: str) -> int:
+        return self.says(mira_in(place), text)
+
+    def notes(self, place: Place, text: str) -> int:
+        return self.says(mira_in(place), text, INTERNAL)
+
+    def redacts(self, place: Place, seq: int) -> None:
+        """What a redaction leaves in the log (protocol 3.2, 3.3)."""
+        self.writer.write(lambda t: redact(t, place, seq, self._id()))
+        self.bus.publish([Hint(place.chat_pk)])
+
+    def waits(self) -> None:
+        assert self.indexer and self.indexer.caught_up(PATIENCE_SECONDS)
+
+    def asks(self, viewer: Viewer, q: str, **asked: str) -> dict[str, Any]:
+        """The answer of the HTTP route."""
+        answer = self._client(viewer).get("/api/v1/search", query_string={"q": q, **asked})
+        return {"status": answer.status_code, **answer.get_json()}
+
+    def finds(self, viewer: Viewer, q: str, **asked: str) -> list[str]:
+        """The snippets of what is found, without their marks, once the index has all."""
+        self.waits()
+        return [re.sub("</?mark>", "", item["snippet"]) for item in self.asks(viewer, q, **asked)["items"]]
+
+    def _client(self, viewer: Viewer) -> Any:
+        app = Flask(__name__)
+        app.register_blueprint(make_blueprint(self.store, self.whoosh, lambda: viewer))
+        app.register_error_handler(StillhereError, as_problem)
+        return app.test_client()
+
+    def _id(self) -> str:
+        return f"message-{next(self.numbers):08}"
+
+    def _ring(self, commits: list[journal.Commit], answers: list[Answer]) -> None:
+        give(answers)
+        self.bus.publish([Hint(commit.chat_pk) for commit in commits])
+
+
+def as_problem(error: StillhereError) -> ResponseReturnValue:
+    return {"code": error.code, "detail": error.detail}, error.status
+
+
+def mira_in(place: Place) -> Place:
+    return replace(
+        place,
+        participant=participant_id(place.chat_id, AGENT.person_id),
+        role="agent",
+        name=AGENT.name,
+        person_id=AGENT.person_id,
+    )
+
+
+def viewer_of(place: Place) -> Viewer:
+    return Viewer("customer", place.person_id, place.name)
+
+
+def redact(transaction: Transaction, place: Place, seq: int, id: str) -> None:
+    driver = transaction.driver
+    where = "WHERE chat_pk = ? AND stream = 0 AND seq = ?"
+    row = driver.row(f"SELECT data FROM event {where}", place.chat_pk, seq)
+    assert row is not None
+    driver.run(
+        f"UPDATE event SET data = ?, digest = ? {where}",
+        canonical({"redacted": True}),
+        digest_of(row[0]),
+        place.chat_pk,
+        seq,
+    )
+    driver.run(
+        'INSERT INTO event (chat_pk, stream, seq, kind, "by", id, thread, at_ms, data, salt, hash) '
+        "SELECT pk, 0, head + 1, 'redact', ?, ?, thread, ?, ?, '', hash FROM chat WHERE pk = ?",
+        mira_in(place).participant,
+        id,
+        now_ms(),
+        canonical({"seq": seq, "reason": "asked for"}),
+        place.chat_pk,
+    )
+    driver.run("UPDATE chat SET head = head + 1 WHERE pk = ?", place.chat_pk)

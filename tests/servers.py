@@ -1,0 +1,142 @@
+"""Real server processes: started with the `stillhere` command, stopped in order or killed, and started again."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from history import agents
+from history.db import Store, Transaction, Writer, only_answer
+from tests.web import ask
+
+COMMAND = Path(sys.executable).with_name("stillhere")
+START_SECONDS = 30
+STOP_SECONDS = 20
+
+UNLIMITED = {
+    "MESSAGES_PER_SECOND": "100000",
+    "MESSAGES_BURST": "100000",
+    "FRAMES_PER_SECOND": "100000",
+    "FRAMES_BURST": "100000",
+    "HELLOS_PER_SECOND": "10000",
+}
+"""Drivers are quicker than people; tests of the limits set their own."""
+
+
+class Server:
+    """One server on a free port, with its data in `folder`. Settings are named as in the environment."""
+
+    def __init__(self, folder: Path, database_url: str, command: str = "serve", **settings: str) -> None:
+        self.folder, self.database_url, self.command = folder, database_url, command
+        self.port = free_port()
+        self.settings = UNLIMITED | {"PORT": str(self.port), "DATABASE_URL": database_url} | settings
+        self.log = folder / f"server-{self.port}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.keys: dict[str, str] = {}
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    def start(self) -> None:
+        """Returns once the server answers."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [COMMAND, self.command],
+                env=environment(self.folder, self.settings),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.03)
+
+    def _answers(self) -> bool:
+        try:
+            return ask(self.port, "GET", "/api/v1/chats").status == 401
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        """All processes of the server at once, as a power cut would."""
+        assert self.process is not None, "only what runs can be killed"
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def stop(self) -> None:
+        """In order, as an operator would; what does not end in time is killed and fails the test."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+            self.process = None
+        finally:
+            if self.process is not None:
+                self.kill()
+
+    def restarts_on(self, database_url: str) -> None:
+        """Starts again, on another database."""
+        self.database_url = self.settings["DATABASE_URL"] = database_url
+        self.keys.clear()
+        self.start()
+
+    def check_log(self) -> None:
+        """Nothing unforeseen happened: the server writes a traceback only for its own mistakes."""
+        log = self.log.read_text()
+        assert "Traceback" not in log, log[-4000:]
+
+    def key_of(self, name: str) -> str:
+        """An API key of the agent `name`, who is added if new."""
+        if name not in self.keys:
+            self.keys[name] = new_key(self.database_url, name)
+        return self.keys[name]
+
+
+def environment(folder: Path, settings: dict[str, str]) -> dict[str, str]:
+    """The environment of a server: ours, without what the caller's shell has set for another one."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("STILLHERE_")}
+    given = {f"STILLHERE_{name}": value for name, value in settings.items()}
+    return kept | given | {"STILLHERE_INSTANCE_PATH": str(folder)}
+
+
+def run_command(folder: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """Runs `stillhere` with arguments and settings, to its end."""
+    return subprocess.run(
+        [COMMAND, *arguments],
+        env=environment(folder, settings),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def new_key(database_url: str, name: str) -> str:
+    """Adds the agent and makes an API key, as `stillhere agent add` and `agent key` do, but quicker."""
+
+    def work(transaction: Transaction) -> str:
+        agent_id = agents.add_agent(transaction, name, f"{name.lower()}@agents.example.com")
+        transaction.db.flush()
+        return agents.new_key(transaction, agent_id)
+
+    store = Store(database_url)
+    writer = Writer(store, lambda _transaction, _commands: [], only_answer)
+    writer.start()
+    try:
+        return writer.write(work)
+    finally:
+        writer.stop()
+        store.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
