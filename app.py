@@ -1,5 +1,6 @@
 """The floor plan: settings, wiring, and the `stillhere` command. Nobody imports this but the server and the command."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from flask import Flask, request
 from flask_sock import Sock
 from gunicorn.app.base import BaseApplication
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 import history.cli
 import history.routes
@@ -105,6 +106,13 @@ class Settings(BaseSettings):
     def check_secret_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if any(len(key) < 32 for key in value):
             raise ValueError("each key must have at least 32 characters")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def check_database_url(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+            raise ValueError("must begin with postgresql:// or sqlite:///")
         return value
 
     @property
@@ -323,6 +331,9 @@ def read_settings(**changes: Any) -> Settings:
         settings = Settings(**changes)
     except ValidationError as error:
         fail("\n".join(f"STILLHERE_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()))
+    except SettingsError as error:  # the field's name is all that the message has of use
+        name = re.search(r'"(\w+)"', str(error))
+        fail(f"STILLHERE_{name[1].upper() if name else '?'}: must be a JSON list of texts")
     if settings.is_sqlite and settings.workers > 1:
         fail("STILLHERE_WORKERS: SQLite serves from one process; set STILLHERE_DATABASE_URL to PostgreSQL for more")
     return settings
@@ -405,7 +416,7 @@ def demo(port: int | None) -> None:
 
 def main() -> None:
     """The entry point of the `stillhere` command."""
-    for command in history.cli.make_commands(lambda: open_writer(read_settings()), Settings().url):
+    for command in history.cli.make_commands(lambda: open_writer(read_settings()), lambda: read_settings().url):
         stillhere.add_command(command)
     stillhere()
 

@@ -6,7 +6,7 @@ what must be stored besides events is in the `Change` of the chat. Checks come f
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from history.access import Place
 from history.content import check_line
@@ -106,8 +106,7 @@ class Change:
             self.state_changed = True
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """A message or, on the internal stream, a note. `data` is canonical JSON, checked at the door."""
 
     place: Place

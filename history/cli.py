@@ -15,8 +15,12 @@ from history.times import now_ms
 from history.verify import check_file
 
 
-def make_commands(open_writer: Callable[[], AbstractContextManager[Writer]], desk_url: str) -> list[click.Command]:
-    """The commands; `open_writer` brings the database up to date and starts a writer on it."""
+def make_commands(
+    open_writer: Callable[[], AbstractContextManager[Writer]], public_url: Callable[[], str]
+) -> list[click.Command]:
+    """The commands; `open_writer` brings the database up to date and starts a writer on it, `public_url` tells where
+    people reach the service.
+    """
 
     @click.command("import")
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -57,7 +61,7 @@ def make_commands(open_writer: Callable[[], AbstractContextManager[Writer]], des
         """Print an address that signs an agent in once, within a day."""
         with open_writer() as writer:
             secret = writer.write(lambda transaction: grant(transaction, email, agents.new_sign_in))
-        click.echo(f"{desk_url}/desk/sign-in#{secret}")
+        click.echo(f"{public_url()}/desk/sign-in#{secret}")
 
     @agent.command()
     @click.argument("email")

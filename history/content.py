@@ -6,6 +6,7 @@ from typing import Any
 
 from history.errors import Invalid, TooBig
 from history.events import canonical
+from history.models import PUBLIC, STREAM_NAMES
 
 TEXT_BYTES = 16 * 1024
 """The longest text of a message, in UTF-8 bytes."""
@@ -57,6 +58,15 @@ def check_seq(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
         raise Invalid(f"`{name}` must be the number of an event")
     return value
+
+
+def check_stream(value: Any) -> int:
+    """The number of a stream, from its name; the public one if there is no name. Raises Invalid."""
+    if value is None:
+        return PUBLIC
+    if value not in STREAM_NAMES:
+        raise Invalid("`stream` must be public or internal")
+    return STREAM_NAMES.index(value)
 
 
 def check_line(value: Any, name: str, letters: int) -> str:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -47,6 +47,10 @@ CHECKPOINT_PAGES = 8000
 T = TypeVar("T")
 Done = Callable[[Any], None]
 
+MIGRATION_LOCK = 7_465_739
+"""The number of the advisory lock under which PostgreSQL's schema is brought up to date."""
+
+WRITE_BEGIN = "BEGIN IMMEDIATE"
 READ_BEGIN = {
     "sqlite": "BEGIN",
     "postgresql": "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
@@ -146,7 +150,10 @@ class Store:
         """Brings the schema up to date; safe to repeat."""
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        with self.engine.connect().execution_options(writes=True) as connection:
+        with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+            if self.dialect == "postgresql":
+                # servers that start together on an empty database take turns
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -208,8 +215,10 @@ def prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 def begin_sqlite(connection: Connection) -> None:
     """A writer takes the write lock at once: a lock taken later can fail when somebody else wrote meanwhile."""
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else READ_BEGIN["sqlite"])
+    raw: Any = connection.connection.driver_connection
+    if not raw.in_transaction:  # the writer has begun below SQLAlchemy
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql(WRITE_BEGIN if writes else READ_BEGIN["sqlite"])
 
 
 def begin_postgres(connection: Connection) -> None:
@@ -218,8 +227,23 @@ def begin_postgres(connection: Connection) -> None:
         connection.exec_driver_sql(READ_BEGIN["postgresql"])
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+def begin_writing(transaction: Transaction) -> None:
+    """Begins below SQLAlchemy, which joins in when it is used: most batches do without it, and it costs as much as a
+    dozen messages.
+    """
+    if transaction.driver.dialect == "sqlite":
+        transaction.driver.run(WRITE_BEGIN)
+
+
+def commit(transaction: Transaction) -> None:
+    connection = transaction.connection
+    if connection.in_transaction():
+        connection.commit()
+    else:
+        connection.connection.commit()
+
+
+class Entry(NamedTuple):
     """A command for the log, and who is told of its outcome, after the commit."""
 
     command: Any
@@ -338,9 +362,10 @@ class Writer:
         if self.connection is None:
             self.connection = self.store.engine.connect().execution_options(writes=True)
         try:
-            with self.connection.begin():
-                transaction = Transaction(self.connection, now_ms())
-                outcomes = self._work(transaction, batch)
+            transaction = Transaction(self.connection, now_ms())
+            begin_writing(transaction)
+            outcomes = self._work(transaction, batch)
+            commit(transaction)
         except BaseException:
             self._drop_connection()  # a driver error below SQLAlchemy leaves it in doubt
             raise

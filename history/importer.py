@@ -55,9 +55,11 @@ def read_dialogues(path: Path) -> list[Dialogue]:
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 try:
-                    dialogues.append(read_dialogue(line))
+                    dialogue = read_dialogue(line)
                 except StillhereError as error:
                     raise Invalid(f"{path.name}, line {number}: {error.detail}") from error
+                if dialogue.turns:
+                    dialogues.append(dialogue)
     return dialogues
 
 

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import insert, update
 
@@ -45,8 +45,7 @@ PAGE_LIMIT = 200
 """How many events a page holds at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ack:
+class Ack(NamedTuple):
     """The answer to a command that is in the log."""
 
     chat_id: str
@@ -76,8 +75,7 @@ class Join:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """How far a participant's device has the chat, and how far it was on screen. Marks only rise."""
 
     place: Place
@@ -85,8 +83,7 @@ class Mark:
     delivered: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(NamedTuple):
     """What a transaction did to a chat, for those who follow the log."""
 
     chat_pk: int

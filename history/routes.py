@@ -6,12 +6,12 @@ from flask import Blueprint, Response, request
 
 from history.access import Viewer, chats_of, place_in
 from history.chats import Act, Send
-from history.content import check_action, check_message, check_message_id, check_optional_id
+from history.content import check_action, check_message, check_message_id, check_optional_id, check_stream
 from history.db import Driver, Store, Writer
 from history.errors import Conflict, Forbidden, Invalid, NotFound
 from history.events import event_json
 from history.journal import PAGE_LIMIT, Ack, ack_fields, read_after, read_before
-from history.models import INTERNAL, PUBLIC, STREAM_NAMES
+from history.models import INTERNAL, PUBLIC
 from history.state import chat_state, queues
 from history.times import now_ms, rfc3339
 from history.transcript import load_transcript
@@ -59,7 +59,7 @@ def make_blueprint(store: Store, writer: Writer, brand: str, identify: Callable[
     @blueprint.post("/chats/<chat>/messages")
     def add_message(chat: str) -> Response:
         viewer, body = identify(), read_body()
-        stream = PUBLIC if body.get("stream", "public") == "public" else INTERNAL
+        stream = check_stream(body.get("stream"))
         with store.reading() as driver:
             place = place_in(driver, viewer, chat)
         command = Send(
@@ -126,15 +126,13 @@ def make_blueprint(store: Store, writer: Writer, brand: str, identify: Callable[
 
 def page_arguments() -> tuple[int, int | None, int | None, int]:
     """stream, after, before and limit of a request for events; the newest ones if neither bound is given."""
-    name = request.args.get("stream", STREAM_NAMES[PUBLIC])
-    if name not in STREAM_NAMES:
-        raise Invalid("`stream` must be public or internal")
+    stream = check_stream(request.args.get("stream"))
     after, before = number_argument("after"), number_argument("before")
     if after is not None and before is not None:
         raise Invalid("Give one of `after` and `before`")
     limit = number_argument("limit")
     return (
-        STREAM_NAMES.index(name),
+        stream,
         after,
         before,
         max(1, min(PAGE_LIMIT if limit is None else limit, PAGE_LIMIT)),

@@ -8,58 +8,22 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.copies import Copy, Frame, Message
 from tests.record import Record
 from tests.servers import Server
 
 SUBPROTOCOL = "stillhere.v1"
 IN_FLIGHT = 8
 PATIENCE_S = 15
-GENESIS_HASH = "0" * 16
-
-Frame = dict[str, Any]
 
 
 class Gone(AssertionError):
     """The socket has closed while something was waited for."""
-
-
-@dataclass
-class Copy:
-    """What a device has of one chat: all events up to `high`, but for holes that it is about to fill."""
-
-    me: str = ""
-    events: dict[int, Frame] = field(default_factory=dict)
-    notes: dict[int, Frame] = field(default_factory=dict)
-    high: int = 0
-    state: Frame = field(default_factory=dict)
-    marks: dict[str, tuple[int, int]] = field(default_factory=dict)
-    typing: dict[str, bool] = field(default_factory=dict)
-    resume: Frame = field(default_factory=dict)
-
-    @property
-    def hash(self) -> str:
-        return str(self.events[self.high]["hash"]) if self.high else GENESIS_HASH
-
-    @property
-    def hole(self) -> int:
-        """The newest event that is missing below `high`; 0 if there is none."""
-        missing = (seq for seq in range(self.high, self.resume["floor"], -1) if seq not in self.events)
-        return next(missing, 0)
-
-
-@dataclass
-class Message:
-    """A message of one's own, kept until the server has it for good."""
-
-    frame: Frame
-    in_flight: bool = False
-    refused: bool = False
 
 
 class Device:
@@ -127,10 +91,8 @@ class Device:
     def tells_raw(self, text: str | bytes) -> None:
         if self.socket is None:
             raise Gone(f"{self.actor} has no connection")
-        try:
+        with suppress(ConnectionClosed):  # what came before the end is still to be heard
             self.socket.send(text)
-        except ConnectionClosed as gone:
-            self._lost(gone)
 
     def hears(self, patience_s: float) -> bool:
         """Takes one frame, if one comes in time."""
@@ -293,8 +255,11 @@ class Device:
         told = {name: ack[name] for name in ("chat", "id", "seq", "hash", "duplicate")}
         self.note("ack", by=self.copies[ack["chat"]].me, **told)
         self.answers[ack["id"]] = ack
-        self.outbox = [message for message in self.outbox if message.frame["id"] != ack["id"]]
-        if not any(message.refused for message in self.outbox):
+        message = self.composed.get(ack["id"])
+        if message is None or "stream" not in message.frame:
+            self.copies[ack["chat"]].acked = max(self.copies[ack["chat"]].acked, ack["seq"])
+        self.outbox = [one for one in self.outbox if one is not message]
+        if not any(one.refused for one in self.outbox):
             self.window = IN_FLIGHT
 
     def on_pong(self, _pong: Frame) -> None:

@@ -13,7 +13,8 @@ from socket import SHUT_RDWR
 from typing import Any, Self
 
 from history.times import new_id
-from tests.device import PATIENCE_S, Copy, Device, Frame
+from tests.copies import Copy, Frame
+from tests.device import PATIENCE_S, Device
 from tests.record import Record
 from tests.servers import Server
 from tests.web import Answer, ask
@@ -74,11 +75,15 @@ class Person(Device):
         answer = self.answers[message_id]
         if answer["type"] == "nack":
             raise Refused(answer)
+        self.until(self._has_own, "the event that was acked")
         return answer
 
+    def _has_own(self) -> bool:
+        return all(copy.high >= copy.acked for copy in self.copies.values())
+
     def settles(self) -> None:
-        """Waits until the server has all that this person wrote."""
-        self.until(lambda: not self.outbox, "the outbox to be empty")
+        """Waits until the server has all that this person wrote, and it has come back as events."""
+        self.until(lambda: not self.outbox and self._has_own(), "the outbox to be empty")
 
     def does(self, action: str, *, message_id: str = "", **more: Any) -> Frame:
         """An action on the chat. Returns the ack; raises Refused."""

@@ -73,13 +73,13 @@ def running_cluster() -> Iterator[Cluster]:
         user = ordinary_user(folder)
         programs = reachable(installed(), folder, as_root=bool(user))
         data = folder / "data"
-        new = [programs / "bin/initdb", "-D", data, "-U", "postgres", "-E", "UTF8", "--auth=trust"]
+        new = [str(programs / "bin/initdb"), "-D", str(data), "-U", "postgres", "-E", "UTF8", "--auth=trust"]
         subprocess.run([*new, "--no-sync"], check=True, capture_output=True, cwd=folder, **user)
         options = OPTIONS | {"unix_socket_directories": str(folder)}
         settings = [part for item in options.items() for part in ("-c", "=".join(item))]
         with (folder / "log").open("wb") as log:
-            command = [programs / "bin/postgres", "-D", data, *settings]
-            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **user)
+            command = [str(programs / "bin/postgres"), "-D", str(data), *settings]
+            process: subprocess.Popen[bytes] = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **user)
         try:
             cluster = Cluster(folder, count(1))
             wait_for(cluster, process, folder / "log")
@@ -111,11 +111,15 @@ def reachable(programs: Path, folder: Path, *, as_root: bool) -> Path:
     way = [programs / "bin/postgres", *(programs / "bin/postgres").parents]
     if not as_root or all(step.stat().st_mode & stat.S_IXOTH for step in way):
         return programs
-    copy = Path(shutil.copytree(programs, folder / "programs", symlinks=True))
+    copy = folder / "programs"
+    wheel = programs.parent
+    for part in (wheel, wheel.with_name(f"{wheel.name}.libs")):  # the programs look for the libraries beside
+        if part.exists():
+            shutil.copytree(part, copy / part.name, symlinks=True)
     for path in (copy, *copy.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755)
-    return copy
+    return copy / wheel.name / programs.name
 
 
 def wait_for(cluster: Cluster, process: "subprocess.Popen[bytes]", log: Path) -> None:

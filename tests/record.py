@@ -36,7 +36,7 @@ class Record:
     def waits_for(self, ev: str, number: int) -> int:
         """Waits until so many lines of a kind are there, from drivers on other threads; returns how many there are."""
         deadline = time.monotonic() + PATIENCE_S
-        while (seen := sum(line["ev"] == ev for line in list(self.lines))) < number:
+        while (seen := len([line for line in list(self.lines) if line["ev"] == ev])) < number:
             assert time.monotonic() < deadline, f"only {seen} of {number} {ev}"
             time.sleep(0.002)
         return seen

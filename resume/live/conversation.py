@@ -6,7 +6,7 @@ carries the effects out and brings the answers back.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from history.access import Place, Viewer
 from history.bus import Hint
@@ -70,8 +70,7 @@ class Bucket:
         return (1 - self.level) / self.rate
 
 
-@dataclass(frozen=True, slots=True)
-class Say:
+class Say(NamedTuple):
     """This frame goes to this client."""
 
     frame: str
@@ -98,8 +97,7 @@ class Find:
     chat: str
 
 
-@dataclass(frozen=True, slots=True)
-class Submit:
+class Submit(NamedTuple):
     """A command for the log. `id` is what the client waits for; null for marks, which are not answered."""
 
     command: Send | Act | Mark

@@ -4,15 +4,22 @@ server sends. Pure: no socket, no clock, no database.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
-from history.content import check_action, check_message, check_message_id, check_optional_id, check_seq
+from history.content import (
+    check_action,
+    check_message,
+    check_message_id,
+    check_optional_id,
+    check_seq,
+    check_stream,
+)
 from history.errors import Invalid, StillhereError
 from history.events import EventRow, event_json
 from history.journal import PAGE_LIMIT, Ack, ack_fields
-from history.models import INTERNAL, PUBLIC, STREAM_NAMES
+from history.models import INTERNAL, STREAM_NAMES
 
 HELLO_CHATS = 50
 WATCH_CHATS = 100
@@ -47,8 +54,7 @@ class Hello:
     tab: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SendFrame:
+class SendFrame(NamedTuple):
     chat: str
     id: str
     prev: str | None
@@ -143,7 +149,7 @@ def read_hello(frame: Mapping[str, Any]) -> Hello:
 
 
 def read_send(frame: Mapping[str, Any]) -> SendFrame:
-    stream = read_stream(frame)
+    stream = check_stream(frame.get("stream"))
     return SendFrame(
         check_chat(frame.get("chat")),
         check_message_id(frame.get("id")),
@@ -164,7 +170,7 @@ def read_get(frame: Mapping[str, Any]) -> Get:
         raise Invalid("`get` needs one of `after` and `before`")
     return Get(
         check_chat(frame.get("chat")),
-        read_stream(frame),
+        check_stream(frame.get("stream")),
         None if after is None else check_seq(after, "after"),
         None if before is None else check_seq(before, "before"),
         max(1, min(check_seq(limit, "limit"), PAGE_LIMIT)),
@@ -235,13 +241,6 @@ def read_position(item: Any) -> Position:
         check_seq(item.get("have", 0), "have"),
         hash if isinstance(hash, str) else None,
     )
-
-
-def read_stream(frame: Mapping[str, Any]) -> int:
-    name = frame.get("stream", STREAM_NAMES[PUBLIC])
-    if name not in STREAM_NAMES:
-        raise Invalid("`stream` must be public or internal")
-    return STREAM_NAMES.index(name)
 
 
 def check_chat(value: Any) -> str:

@@ -30,7 +30,7 @@ def test_nothing_acked_is_lost_by_kill_9(serve: Serve, record: Record) -> None:
             assert back.wait(60), "the server never came back"
             person.comes_back()
             person.settles()
-        person.catches_up(MESSAGES_EACH)
+        person.catches_up(1 + 1 + MESSAGES_EACH)  # the join, the first words, and these
 
     with ThreadPoolExecutor(CUSTOMERS) as threads:
         talks = [threads.submit(talk, person) for person in people]

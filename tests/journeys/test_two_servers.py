@@ -1,11 +1,14 @@
 """Two server processes on one database: whoever is where, all of it works as on one."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from history.times import new_id
 from tests.checker import check
+from tests.conftest import servers
 from tests.dump import read_dump
 from tests.people import Agent, Customer, Refused
+from tests.postgres import Cluster
 from tests.record import Record
 from tests.servers import Server
 
@@ -61,7 +64,8 @@ def test_of_agents_who_accept_at_once_one_wins(two_servers: Two, record: Record)
         assert nack["code"] == "conflict"
         assert nack["state"]["agent"] == {"id": winners[0].me, "name": winners[0].actor}  # type: ignore[index]
     dump = read_dump(two_servers[0].database_url)
-    assert [event["by"] for event in dump.events if event["kind"] == "assign"] == [winners[0].me]
+    assigned = [event["by"] for event in dump.events if event["chat"] == ann.chat and event["kind"] == "assign"]
+    assert assigned == [winners[0].me]
     for person in (ann, *agents):
         person.sees_status("active")
         person.catches_up(dump.head(ann.chat))
@@ -116,3 +120,12 @@ def test_whoever_moves_to_another_server_misses_nothing(two_servers: Two, record
     ann.catches_up(robin.copy.high)
     robin.catches_up(ann.copy.high)
     assert check(record.lines, read_dump(here.database_url)) == []
+
+
+def test_two_that_start_at_once_on_an_empty_database_both_serve(cluster: Cluster, tmp_path: Path) -> None:
+    url = cluster.create()
+    with servers(url, tmp_path) as serve, ThreadPoolExecutor(2) as threads:
+        started = [threads.submit(serve) for _ in range(2)]
+        for one in started:
+            one.result()
+    cluster.drop(url)
