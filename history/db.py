@@ -30,10 +30,10 @@ from history.times import now_ms
 BATCH_LIMIT = 512
 """How many waiting writes share a commit at most."""
 
-BUSY_BATCH = 8
-GATHER_SECONDS = 0.0005
-"""After a batch of this size the next one waits a moment, so that those just answered can be in it: a commit costs
-about the same for one as for many."""
+RUSH_PER_SECOND = 2000
+GATHER_SECONDS = 0.001
+"""When writes come faster than this, a batch waits a moment before it is closed, so that those just answered can be in
+it: a commit costs about the same for one as for many, and without a pause it would go on with the first that comes."""
 
 WAITING_LIMIT = 20_000
 """How many writes may wait before new ones are refused as busy."""
@@ -324,15 +324,16 @@ class Writer:
             raise Busy("Too many writes are waiting", after_ms=1000)
 
     def _run(self) -> None:
-        going, busy = True, False
+        going, rush, since = True, False, time.monotonic()
         while going:
             batch = [self.waiting.get()]
-            if busy:
+            if rush:
                 time.sleep(GATHER_SECONDS)
             while len(batch) < BATCH_LIMIT and not self.waiting.empty():
                 batch.append(self.waiting.get())
+            now = time.monotonic()
+            rush, since = len(batch) > RUSH_PER_SECOND * (now - since), now
             going = None not in batch
-            busy = len(batch) >= BUSY_BATCH
             self._commit([item for item in batch if item is not None])
         self._drop_connection()
 

@@ -25,10 +25,10 @@ RUSH_HINTS = 300
 threads of a process share one core (Python's global lock), and nobody waits for the index while many wait for acks."""
 
 RUSH_EVENTS = 100
-RUSH_PAUSES = 15
+RUSH_PAUSES = 30
 """In a rush batches are small, and each is followed by a pause so many times as long."""
 
-PAUSE_SECONDS = 2.0
+PAUSE_SECONDS = 3.0
 RETRY_SECONDS = 1.0
 LOOK_SECONDS = 0.1
 """How often `caught_up` looks."""
