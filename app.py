@@ -29,13 +29,13 @@ from history.access import Viewer
 from history.agents import add_agent, agent_of, new_sign_in
 from history.bus import MemoryBus, PostgresBus
 from history.db import Answer, Store, Writer, only_answer
-from history.errors import Forbidden, StillhereError, Unauthorized
+from history.errors import StillhereError, Unauthorized
 from history.keys import read_or_make_key
 from history.mail.send import MailSettings
 from history.mail.worker import MailWorker
 from history.outbox import MailPolicy
 from history.times import DAY_MS, SECOND_MS, now_ms
-from history.wsgi import answer_errors
+from history.wsgi import answer_errors, check_same_origin
 from resume.links import Links
 from resume.live.connection import Limits
 from resume.live.conversation import TalkLimits
@@ -252,13 +252,6 @@ class Service:
                 return agent_of(driver, "browser", cookie, now_ms())
         except Unauthorized:
             return None  # an old cookie of the desk must not keep the same browser's customer out
-
-
-def check_same_origin() -> None:
-    """A browser's cookie changes things, and opens sockets, only from our own pages. Raises Forbidden."""
-    reads = request.method in ("GET", "HEAD") and not request.headers.get("Upgrade")
-    if not reads and urlsplit(request.headers.get("Origin", "")).netloc != request.host:
-        raise Forbidden("This must come from the desk's own page")
 
 
 def create_app(settings: Settings, *, demo: bool = False) -> tuple[Flask, Service]:

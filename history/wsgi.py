@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from history.content import check_seq
-from history.errors import Invalid, StillhereError
+from history.errors import Forbidden, Invalid, StillhereError
 from history.times import new_id
 
 log = logging.getLogger("stillhere.http")
@@ -49,6 +50,13 @@ def number_argument(name: str) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise Invalid(f"`{name}` must be a whole number")
     return check_seq(int(text), name)
+
+
+def check_same_origin() -> None:
+    """A browser's cookie changes things, and opens sockets, only from our own pages. Raises Forbidden."""
+    reads = request.method in ("GET", "HEAD", "OPTIONS") and not request.headers.get("Upgrade")
+    if not reads and urlsplit(request.headers.get("Origin", "")).netloc != request.host:
+        raise Forbidden("This must come from one of our own pages")
 
 
 def problem(error: StillhereError, state: Any = None) -> Response:

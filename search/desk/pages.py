@@ -7,24 +7,21 @@ any client. `app.py` wires the blueprint.
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request, send_from_directory
 
 from history import agents
 from history.access import Viewer, place_in
 from history.db import Store, Writer
-from history.errors import Forbidden, Invalid, NotFound
+from history.errors import Invalid, NotFound
 from history.rendering import environment
 from history.times import SECOND_MS, now_ms
-from history.wsgi import json_answer, read_body
+from history.wsgi import check_same_origin, json_answer, read_body
 from search.desk.customers import customer_card, customer_of
 
 COOKIE = "stillhere_desk"
 FOLDER = Path(__file__).parent
 TEMPLATES = environment(FOLDER / "html")
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -111,12 +108,6 @@ def page(html: str) -> Response:
     response = Response(html, headers={"Cache-Control": "no-cache"})
     response.add_etag()
     return response.make_conditional(request)  # type: ignore[return-value]
-
-
-def check_same_origin() -> None:
-    """What changes something with a browser's cookie comes from our own pages. Raises Forbidden."""
-    if request.method not in SAFE_METHODS and urlsplit(request.headers.get("Origin", "")).netloc != request.host:
-        raise Forbidden("This must come from the desk's own page")
 
 
 def check_agent(viewer: Viewer) -> None:
