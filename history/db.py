@@ -265,8 +265,8 @@ class Writer:
     """The one writing thread of this process.
 
     `apply` takes the transaction and a list of commands and returns an outcome for each: a value, or a
-    StillhereError for a refusal, which is an outcome too. `committed` is called after each commit with what the log got
-    and the answers to give, and gives them.
+    StillhereError for a refusal, which is an outcome too. `committed` is called after each commit, and after one that
+    failed, with what the log got and the answers to give, and gives them on the thread where they belong.
     """
 
     def __init__(
@@ -344,7 +344,8 @@ class Writer:
             outcomes, commits = self._transact(batch)
         except self.store.errors as error:
             log.error("a commit failed: %s", error)
-            give([(item, Busy("The store did not take it; please try again", after_ms=1000)) for item in batch])
+            busy = Busy("The store did not take it; please try again", after_ms=1000)
+            self.committed([], [(item, busy) for item in batch])
             return
         except Exception as error:
             if len(batch) > 1:  # one of them is to blame: each alone, so that it hurts only itself
@@ -354,7 +355,7 @@ class Writer:
             log.exception("a write failed")
             refusal = StillhereError()
             refusal.__cause__ = error
-            give([(batch[0], refusal)])
+            self.committed([], [(batch[0], refusal)])
             return
         self.committed(commits, list(zip(batch, outcomes, strict=True)))
 
