@@ -23,6 +23,8 @@ class Viewer:
     only_chat: str | None = None
     """The one chat that a link's session may see; null for all that the person may see."""
     session_id: str | None = None
+    is_stale: bool = False
+    """The session was not seen for so long that its sliding life is to be moved on."""
 
     def participant_in(self, chat_id: str) -> str:
         """The viewer's participant id in a chat."""

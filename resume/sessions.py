@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from history.access import Viewer
@@ -9,10 +10,12 @@ from history.agents import hash_of
 from history.db import Driver, Transaction
 from history.errors import Revoked, Unauthorized
 from history.models import Session
-from history.times import DAY_MS, new_id
+from history.times import DAY_MS, HOUR_MS, new_id
 from resume.tokens import Claim, Tokens
 
 DEVICE_LETTERS = 120
+SEEN_EVERY_MS = HOUR_MS
+"""How exactly it is kept when a session was last seen; a write at each hello would buy nothing."""
 
 FIND = (
     "SELECT s.secret_hash, s.customer_id, s.chat_id, s.last_seen_ms, s.revoked_ms, c.name "
@@ -67,10 +70,11 @@ class Sessions:
             raise Revoked("This device's access was ended")
         if now_ms > last_seen_ms + self.life_days * DAY_MS:
             raise Unauthorized("The token has expired")
-        return Viewer("customer", customer_id, name, only_chat, claim.session_id)
+        is_stale = now_ms > last_seen_ms + SEEN_EVERY_MS
+        return Viewer("customer", customer_id, name, only_chat, claim.session_id, is_stale)
 
 
-def seen(transaction: Transaction, session_ids: list[str]) -> None:
+def seen(transaction: Transaction, session_ids: Iterable[str]) -> None:
     """Moves the sliding life of sessions on."""
     now_ms = transaction.now_ms
     transaction.driver.run_many(SEEN, [(now_ms, id, now_ms) for id in session_ids])

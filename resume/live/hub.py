@@ -28,7 +28,7 @@ from resume.live.loop import Loop
 from resume.live.opening import News, read_news
 from resume.live.presence import LEASE_S, Presence
 from resume.live.waiting import WaitingList
-from resume.sessions import Sessions
+from resume.sessions import Sessions, seen
 
 READERS = 2
 TICK_S = 1.0
@@ -75,6 +75,8 @@ class Hub:
         self.commands: list[Entry] = []
         """What this turn of the loop has for the writer."""
         self.presence = Presence()
+        self.seen: set[str] = set()
+        """Sessions to be moved on at the next tick."""
         self.waiting = WaitingList(self)
         bus.subscribe(self.hinted, own=False)
 
@@ -147,6 +149,8 @@ class Hub:
 
     def arrived(self, client: Client, viewer: Viewer) -> None:
         """The client has been told welcome. An agent counts as being at the desk from now on."""
+        if viewer.is_stale and viewer.session_id:
+            self.seen.add(viewer.session_id)
         if client in self.clients and viewer.role == "agent":
             self.presence.arrive(viewer.person_id, None)
 
@@ -320,6 +324,9 @@ class Hub:
     def _tick(self) -> None:
         """Renews the leases of those who are here, and rings where somebody comes or goes."""
         keys, changed = self.presence.due(time.monotonic())
+        if self.seen:
+            self.writer.later(partial(seen, session_ids=self.seen))
+            self.seen = set()
         if keys or changed:
             people = [key for key in keys if key in self.presence.chats]
             agents = [key for key in keys if key not in self.presence.chats]

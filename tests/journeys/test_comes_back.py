@@ -1,10 +1,13 @@
 """Whoever left comes back, and gets what was missed: neither less nor more, on any device, after any accident."""
 
+import time
+
 import pytest
+from sqlalchemy import text
 
 from tests.checker import check
 from tests.conftest import MakeDatabase, Serve
-from tests.dump import read_dump
+from tests.dump import connected, read_dump
 from tests.people import Agent, Customer
 from tests.record import Record
 from tests.servers import Server
@@ -24,8 +27,8 @@ def pair(server: Server, record: Record) -> tuple[Customer, Agent]:
 
 
 def say_many(robin: Agent, texts: list[str]) -> None:
-    for text in texts:
-        robin.writes(text)
+    for words in texts:
+        robin.writes(words)
     robin.settles()
 
 
@@ -48,6 +51,26 @@ def test_whoever_missed_nothing_gets_nothing_again(server: Server, record: Recor
     ann.leaves()
     ann.comes_back()
     assert (ann.copy.resume["events"], ann.copy.resume["gap"]) == ([], None)
+
+
+def test_coming_back_renews_the_right_to_come_back(server: Server, record: Record) -> None:
+    """The life of a session slides: each return begins it anew."""
+    of_ann = "customer_id = (SELECT customer_id FROM chat WHERE id = :chat)"
+    ann = Customer(record, "Ann").starts(server, "Hello")
+    ann.leaves()
+    month_ago = int(time.time() * 1000) - 30 * 24 * 3600 * 1000
+    with connected(server.database_url) as database:
+        change = text(f"UPDATE session SET last_seen_ms = {month_ago} WHERE {of_ann}")
+        database.execute(change, {"chat": ann.chat})
+        database.commit()
+    ann.comes_back()
+    deadline, last_seen = time.monotonic() + 10, month_ago
+    while last_seen == month_ago and time.monotonic() < deadline:
+        with connected(server.database_url) as database:
+            found = database.execute(text(f"SELECT last_seen_ms FROM session WHERE {of_ann}"), {"chat": ann.chat})
+            last_seen = found.scalar_one()
+        time.sleep(0.05)
+    assert last_seen > month_ago
 
 
 def test_a_lost_network_loses_no_words(server: Server, record: Record) -> None:
