@@ -25,8 +25,8 @@ format: .venv/dev
 	$(BIN)/ruff format .
 
 # Hashes pin the packages; no host is named, so any mirror serves.
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --no-annotate --no-header --extra postgres pyproject.toml --group build
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-header --extra postgres pyproject.toml --group build
 
 lock: .venv/dev
 	$(LOCK) --upgrade --output-file lock/run.txt

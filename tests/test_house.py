@@ -20,7 +20,7 @@ ROOMS = ("history", "resume", "search")
 ALLOWED = {"history": {"history"}, "resume": {"history", "resume"}, "search": {"history", "search"}}
 
 FOREIGN = re.compile(
-    r"(/home/|/Users/|/root/|/work/|[A-Z]:\\Users)\w|(?:pypi|registry)\.[a-z]+\.[a-z]+|files\.pythonhosted"
+    r"(?:/(?:home|Users|root|work)/|[A-Z]:\\Users)\w|(?:pypi|registry)\.[a-z]+\.[a-z]+|files\.pythonhosted"
 )
 """Paths of somebody's machine, and hosts from which packages come."""
 
