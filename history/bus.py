@@ -11,8 +11,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from history.times import new_id
 
@@ -28,8 +27,7 @@ RECONNECT_SECONDS = 1.0
 log = logging.getLogger("stillhere.bus")
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(NamedTuple):
     """Something about a chat may be new. `typing` carries what is never stored: (participant, on)."""
 
     chat_pk: int

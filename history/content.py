@@ -33,7 +33,7 @@ def check_optional_id(value: Any) -> str | None:
 
 def check_message(data: Any, *, note: bool = False) -> str:
     """The data of a message or a note, as canonical JSON. Raises Invalid or TooBig, naming the field."""
-    if not isinstance(data, Mapping):
+    if not isinstance(data, dict):
         raise Invalid("`data` must be an object with a `text`")
     text = data.get("text")
     if not isinstance(text, str) or not text.strip():

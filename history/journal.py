@@ -36,7 +36,8 @@ MOVE_HEAD = "UPDATE chat SET head = ?, hash = ?, internal_head = ?, internal_has
 """All that a message alone changes; naming an indexed column would rewrite the index, changed or not."""
 
 ADD_EVENT = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES ({', '.join('?' * len(EventRow._fields))})"  # noqa: S608
-KNOWN = f"SELECT {EVENT_COLUMNS} FROM event WHERE id IN_LIST"  # noqa: S608
+KNOWN = 'SELECT id, chat_pk, "by" FROM event WHERE id IN_LIST'
+TWIN = f'SELECT {EVENT_COLUMNS} FROM event WHERE id = ? AND chat_pk = ? AND "by" = ?'  # noqa: S608
 JOINED = "SELECT id, read, delivered FROM participant WHERE id IN_LIST AND left_ms IS NULL"
 SAVE_MARKS = "UPDATE participant SET read = ?, delivered = ? WHERE id = ?"
 AGENT_ONLINE = "SELECT 1 FROM agent WHERE online_until_ms > ? AND disabled_ms IS NULL LIMIT 1"
@@ -95,6 +96,9 @@ class Commit(NamedTuple):
 
 
 Command = Send | Act | Join | Mark
+EventKey = tuple[str, int, str]
+"""id, chat and sender."""
+
 Outcome = Ack | StillhereError | None
 
 
@@ -125,7 +129,8 @@ class Batch:
             for row in self.driver.rows(LOCK_CHATS, self.driver.list_param(pks))
         }
         self.marks: dict[str, tuple[int, int]] = {}
-        self.known: dict[tuple[str, int, str], EventRow] = {}
+        self.known: dict[EventKey, EventRow | None] = {}
+        """Events in the log, by what makes them one event for ever; None: to be read when it matters."""
         self._read_participants(commands)
         self._read_known(commands)
 
@@ -142,11 +147,17 @@ class Batch:
         ids = {command.id for command in commands if isinstance(command, Send | Act)}
         ids |= {command.prev for command in commands if isinstance(command, Send) and command.prev}
         if ids:
-            for row in self.driver.rows(KNOWN, self.driver.list_param(sorted(ids))):
-                self.remember(EventRow(*row))
+            self.known = dict.fromkeys(self.driver.rows(KNOWN, self.driver.list_param(sorted(ids))))
 
     def remember(self, event: EventRow) -> None:
         self.known[event.id, event.chat_pk, event.by] = event
+
+    def twin(self, command: Send | Act) -> EventRow | None:
+        """What is in the log under the command's id already."""
+        key = (command.id, command.place.chat_pk, command.place.participant)
+        if key not in self.known:
+            return None
+        return self.known[key] or next(map(EventRow._make, self.driver.rows(TWIN, *key)))
 
 
 def apply(policy: MailPolicy, transaction: Transaction, commands: list[Command]) -> list[Outcome]:
@@ -178,7 +189,7 @@ def decide(batch: Batch, command: Command, agent_online: Callable[[], bool]) -> 
     if isinstance(command, Join):
         chats.join(change, command.place, batch.now_ms)
         return None
-    twin = batch.known.get((command.id, command.place.chat_pk, command.place.participant))
+    twin = batch.twin(command)
     if twin is not None:
         check_same(twin, command)
         return Ack(change.row.id, twin.id, twin.seq, twin.hash, twin.at_ms, duplicate=True)
@@ -236,7 +247,8 @@ def save(transaction: Transaction, policy: MailPolicy, batch: Batch) -> None:
     changed = [c for c in batch.changes.values() if c.events or c.state_changed or c.raised]
     save_changes(transaction, changed)
     for change in changed:
-        save_rows_beside(transaction, policy, change)
+        if change.joins or change.threads:
+            save_rows_beside(transaction, policy, change)
 
 
 def save_changes(transaction: Transaction, changes: list[Change]) -> None:

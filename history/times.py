@@ -22,14 +22,15 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+@lru_cache(maxsize=4096)
 def rfc3339(at_ms: int) -> str:
     """`at_ms` as RFC 3339 text in UTC with milliseconds, as the protocol writes times."""
+    # the events of one commit share their time, and its formatting costs more than all the rest of an event
     return f"{_second(at_ms // 1000)}.{at_ms % 1000:03d}Z"
 
 
 @lru_cache(maxsize=4096)
 def _second(at_s: int) -> str:
-    # neighbouring events share their second, and formatting it costs more than all the rest of an event
     return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%dT%H:%M:%S}"
 
 

@@ -16,7 +16,7 @@ from history.journal import Ack, Mark, read_after, read_before
 from history.models import INTERNAL, PUBLIC
 from history.state import chat_state
 from history.times import new_id, now_ms, rfc3339
-from resume.live.connection import Connection, encode_text
+from resume.live.connection import Connection
 from resume.live.conversation import (
     Bring,
     Conversation,
@@ -36,6 +36,7 @@ from resume.live.conversation import (
 )
 from resume.live.frames import Get, Hello, ack_frame, bye_frame, dump, nack_frame, page_frame
 from resume.live.opening import Brought, bring
+from resume.live.plain_frames import encode_text
 
 if TYPE_CHECKING:
     from resume.live.hub import Hub

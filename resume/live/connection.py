@@ -1,13 +1,13 @@
 """One live WebSocket connection on the loop: bounded input, bounded output, and an end that comes once.
 
 The hub makes a `Connection` for each socket taken over after the handshake (`handover.py`) and gives it a
-`Receiver`. Framing is done by the I/O-free protocol of `websockets`; this module moves bytes and keeps
-time. It never looks into a message, never blocks, and is only touched by the loop's thread.
+`Receiver`. Framing is done by the I/O-free protocol of `websockets`, after `plain_frames.py` has taken what is
+simple; this module moves bytes and keeps time. It never looks into a message, never blocks, and is only touched by
+the loop's thread.
 """
 
 import logging
 import socket
-import struct
 import time
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,6 +17,7 @@ from websockets.protocol import SEND_EOF, Side, State
 from websockets.protocol import Protocol as Framing
 
 from resume.live.loop import READ, WRITE, Loop, Timer
+from resume.live.plain_frames import take_text
 
 BAD_FRAME = 4000
 SLOW_READER = 4001
@@ -59,21 +60,6 @@ class Limits:
     """How long a close may take, from the close frame to the end of the TCP connection."""
 
 
-def encode_text(payload: str | bytes) -> bytes:
-    """One unmasked, final text frame with `payload` (bytes: must be UTF-8), as servers send it.
-
-    RFC 6455, 5.2. Built by hand as it stands in the path of every message: several times faster than the
-    general serializer.
-    """
-    data = payload.encode() if isinstance(payload, str) else payload
-    length = len(data)
-    if length < 126:
-        return bytes((0x81, length)) + data
-    if length < 65536:
-        return struct.pack("!BBH", 0x81, 126, length) + data
-    return struct.pack("!BBQ", 0x81, 127, length) + data
-
-
 class _FrameError(Exception):
     """A frame that the protocol of WebSocket allows and ours does not."""
 
@@ -87,8 +73,8 @@ class Connection:
     """One socket with its WebSocket state; all methods are for the loop's thread only."""
 
     __slots__ = (
-        "_close_timer", "_closing", "_dirty", "_ended", "_fragments", "_framing", "_half_close", "_limits",
-        "_loop", "_output", "_output_bytes", "_paused", "_progress_at", "_receiver", "_silent_frames",
+        "_close_timer", "_closing", "_dirty", "_ended", "_fragments", "_framing", "_half_close", "_is_plain",
+        "_limits", "_loop", "_output", "_output_bytes", "_paused", "_progress_at", "_receiver", "_silent_frames",
         "_sock", "_watched", "_write_timer", "last_received",
     )  # fmt: skip
 
@@ -99,6 +85,7 @@ class Connection:
         self._limits = limits
         self._receiver: Receiver
         self._framing = Framing(Side.SERVER, state=State.OPEN, max_size=limits.frame_bytes, logger=_framing_logger)
+        self._is_plain = True  # all input so far was whole text frames, and `_framing` has seen none of it
         self._fragments: bytearray | None = None
         self._silent_frames = 0
         self._output: list[bytes] = []
@@ -188,11 +175,11 @@ class Connection:
             self._end()
 
     def _take_input(self, data: bytes) -> None:
-        self._framing.receive_data(data)
         try:
-            for frame in self._framing.events_received():
-                assert isinstance(frame, Frame)
-                self._take_frame(frame)
+            rest = self._take_plain(data) if self._is_plain else data
+            if not rest:
+                return
+            self._take_framed(rest)
         except _FrameError as error:
             self._framing.fail(error.code, error.reason)  # reads no more: a flood costs nothing from here on
         except Exception:
@@ -200,6 +187,22 @@ class Connection:
             self.close(INTERNAL_ERROR, "internal error")
             raise
         self._take_framing_output()
+
+    def _take_plain(self, data: bytes) -> bytes:
+        """Delivers the plain text frames that `data` begins with, and returns the rest."""
+        end = 0
+        while not self._closing and (plain := take_text(data, end, self._limits.frame_bytes)):
+            text, end = plain
+            self._receiver.received(_decode(text))
+        return data[end:]
+
+    def _take_framed(self, data: bytes) -> None:
+        """Delivers by way of `_framing`, which has all input from here on: it may have begun a frame."""
+        self._is_plain = False
+        self._framing.receive_data(data)
+        for frame in self._framing.events_received():
+            assert isinstance(frame, Frame)
+            self._take_frame(frame)
 
     def _take_frame(self, frame: Frame) -> None:
         text = self._completed_text(frame)
@@ -243,10 +246,9 @@ class Connection:
             self.resume_reading()
 
     def _append(self, frames: tuple[bytes, ...]) -> None:
-        if not self._output:
-            self._progress_at = time.monotonic()
         self._output += frames
-        self._output_bytes += sum(map(len, frames))
+        for frame in frames:
+            self._output_bytes += len(frame)
         self._flush_soon()
 
     def _flush_soon(self) -> None:
@@ -260,11 +262,12 @@ class Connection:
             data = b"".join(self._output)
             try:
                 sent = self._sock.send(data)
-                self._progress_at = time.monotonic()
             except BlockingIOError:
                 sent = 0
             self._output = [data[sent:]] if sent < len(data) else []
             self._output_bytes = len(data) - sent
+            if self._output and (sent or not self._watched & WRITE):  # some went out, or the waiting begins
+                self._progress_at = time.monotonic()
         if self._half_close and not self._output:
             self._half_close = False
             self._sock.shutdown(socket.SHUT_WR)

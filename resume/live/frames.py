@@ -18,8 +18,9 @@ from history.content import (
 )
 from history.errors import Invalid, StillhereError
 from history.events import EventRow, event_json
-from history.journal import PAGE_LIMIT, Ack, ack_fields
+from history.journal import PAGE_LIMIT, Ack
 from history.models import INTERNAL, STREAM_NAMES
+from history.times import rfc3339
 
 HELLO_CHATS = 50
 WATCH_CHATS = 100
@@ -254,7 +255,10 @@ def dump(frame: Mapping[str, Any]) -> str:
 
 
 def ack_frame(ack: Ack) -> str:
-    return dump({"type": "ack", **ack_fields(ack)})
+    return (
+        f'{{"type":"ack","chat":"{ack.chat_id}","id":"{ack.id}","seq":{ack.seq},"hash":"{ack.hash}",'
+        f'"at":"{rfc3339(ack.at_ms)}","duplicate":{"true" if ack.duplicate else "false"}}}'
+    )
 
 
 def nack_frame(chat: str | None, id: str | None, error: StillhereError, state: Any = None) -> str:

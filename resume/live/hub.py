@@ -21,11 +21,12 @@ from history.journal import Command, Commit
 from history.models import INTERNAL, PUBLIC
 from history.times import now_ms
 from resume.live.client import Client
-from resume.live.connection import Connection, Limits, encode_text
+from resume.live.connection import Connection, Limits
 from resume.live.conversation import Bucket, Cursor, Line, TalkLimits
 from resume.live.frames import read_frame, state_frame, typing_frame
 from resume.live.loop import Loop
 from resume.live.opening import News, read_news
+from resume.live.plain_frames import encode_text
 from resume.live.presence import LEASE_S, Presence
 from resume.live.waiting import WaitingList
 from resume.sessions import Sessions, seen

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from history import state
 from history.db import Driver
 from history.errors import StillhereError
-from resume.live.connection import encode_text
 from resume.live.frames import dump, state_frame
 from resume.live.loop import Timer
+from resume.live.plain_frames import encode_text
 
 if TYPE_CHECKING:
     from resume.live.client import Client

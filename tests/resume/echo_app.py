@@ -13,9 +13,10 @@ from flask_sock import Sock
 from simple_websocket import Server
 from werkzeug.serving import make_server
 
-from resume.live.connection import Connection, Limits, encode_text
+from resume.live.connection import Connection, Limits
 from resume.live.handover import SOCK_SERVER_OPTIONS, prepare_environ, take_socket
 from resume.live.loop import Loop
+from resume.live.plain_frames import encode_text
 
 STOP_TIMEOUT_S = 5
 

@@ -13,8 +13,9 @@ import pytest
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from resume.live.connection import Connection, Limits, encode_text
+from resume.live.connection import Connection, Limits
 from resume.live.loop import Loop
+from resume.live.plain_frames import encode_text
 from tests.resume.peer import TIMEOUT_S, Peer, close_frame, frame, text_frame
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
