@@ -1,5 +1,6 @@
 """The floor plan: settings, wiring, and the `stillhere` command. Nobody imports this but the server and the command."""
 
+import gc
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -48,6 +49,9 @@ from search.indexer import Indexer
 from search.whoosh_engine import WhooshEngine
 
 BODY_BYTES = 128 * 1024
+
+COLLECT_AFTER = (50_000, 20, 20)
+"""New objects before Python looks for cycles, of which there are few: its own 700 are two messages' worth."""
 
 DEMO = {"brand": "Marlow & Finch", "settle_seconds": 10}
 """What the demo sets differently, unless it is set already."""
@@ -307,6 +311,10 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def begin(self, _worker: object) -> None:
         if self.service:
+            # What is loaded stays: the collector need not look at it again and again, least of all while many arrive.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*COLLECT_AFTER)
             self.service.start()
 
     def end(self, _server: object, _worker: object) -> None:

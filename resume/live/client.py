@@ -95,7 +95,7 @@ class Client:
                     assert viewer is not None, "an open conversation knows who it is with"
                     watch = self.hub.watch()
                     self.hub.read(
-                        partial(bring_now, viewer, positions),
+                        partial(bring_now, self.hub, viewer, positions),
                         partial(self._brought, watch),
                     )
                 case Leave(places):
@@ -157,7 +157,7 @@ class Client:
         self.conversation.opened(brought.viewer, brought.cursors)
         self.say(self._welcome(brought))
         self.hub.arrived(self, brought.viewer)
-        self.hub.follow(self, brought.cursors, watch)
+        self.hub.follow(self, brought, watch)
         self.heartbeat.cancel()
         self._beat_later()
 
@@ -186,7 +186,7 @@ class Client:
         self.conversation.follow(brought.cursors)
         for resume in brought.resumes:
             self.say(f'{{"type":"resume",{resume[1:]}')
-        self.hub.follow(self, brought.cursors, watch)
+        self.hub.follow(self, brought, watch)
 
     def deliver(self, cursor: Cursor, lines: list[Line]) -> bool:
         """Sends what is next for this client; tells whether something before it is missing."""
@@ -235,11 +235,11 @@ def read_hello(hub: "Hub", hello: Hello, signed_in: Viewer | None, driver: Drive
         viewer = signed_in
     else:
         raise Unauthorized("Say hello with a token")
-    return bring(driver, viewer, hello.positions, now)
+    return bring(driver, viewer, hello.positions, hub.places, now)
 
 
-def bring_now(viewer: Viewer, positions: Any, driver: Driver) -> Brought:
-    return bring(driver, viewer, positions, now_ms())
+def bring_now(hub: "Hub", viewer: Viewer, positions: Any, driver: Driver) -> Brought:
+    return bring(driver, viewer, positions, hub.places, now_ms())
 
 
 def place_of(viewer: Viewer, chat: str, driver: Driver) -> Place:

@@ -19,13 +19,14 @@ from history.errors import Busy, StillhereError
 from history.events import event_frame
 from history.journal import Command, Commit
 from history.models import INTERNAL, PUBLIC
+from history.state import Places
 from history.times import now_ms
 from resume.live.client import Client
 from resume.live.connection import Connection, Limits
 from resume.live.conversation import Bucket, Cursor, Line, TalkLimits
 from resume.live.frames import read_frame, state_frame, typing_frame
 from resume.live.loop import Loop
-from resume.live.opening import News, read_news
+from resume.live.opening import Brought, News, read_news
 from resume.live.plain_frames import encode_text
 from resume.live.presence import LEASE_S, Presence
 from resume.live.waiting import WaitingList
@@ -79,6 +80,7 @@ class Hub:
         self.seen: set[str] = set()
         """Sessions to be moved on at the next tick."""
         self.waiting = WaitingList(self)
+        self.places = Places()
         bus.subscribe(self.hinted, own=False)
 
     def start(self) -> None:
@@ -155,11 +157,13 @@ class Hub:
         if client in self.clients and viewer.role == "agent":
             self.presence.arrive(viewer.person_id, None)
 
-    def follow(self, client: Client, cursors: Iterable[Cursor], watch: int) -> None:
+    def follow(self, client: Client, brought: Brought, watch: int) -> None:
         """From now on the client gets what happens in these chats, from where its cursors stand."""
         if client not in self.clients:
             return
-        for cursor in cursors:
+        for chat_pk in brought.waiting:
+            self.waiting.note(chat_pk, waits=True)
+        for cursor in brought.cursors:
             place = cursor.place
             followers = self.followers.setdefault(place.chat_pk, {})
             if client not in followers and place.role == "customer":

@@ -4,6 +4,7 @@ Reads one snapshot on a reader thread, so head, events and state belong together
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -13,7 +14,7 @@ from history.errors import NotFound
 from history.events import EventRow, event_json
 from history.journal import hash_at, read_after, read_before
 from history.models import PUBLIC
-from history.state import chat_state
+from history.state import Places, chat_state
 from resume.live.conversation import Cursor
 from resume.live.frames import Position
 
@@ -22,6 +23,9 @@ RESUME_EVENTS = 50
 
 WELCOME_BYTES = 60 * 1024
 """Room for the chats in a welcome, of the 64 KiB that it may have."""
+
+UTF8_BYTES = 4
+"""The most bytes of one character."""
 
 INTERNAL_HEAD = "SELECT internal_head FROM chat WHERE pk = ?"
 
@@ -33,9 +37,11 @@ class Brought:
     viewer: Viewer
     resumes: tuple[str, ...]
     cursors: tuple[Cursor, ...]
+    waiting: tuple[int, ...]
+    """Which of the chats wait in the queue."""
 
 
-def bring(driver: Driver, viewer: Viewer, positions: tuple[Position, ...], now_ms: int) -> Brought:
+def bring(driver: Driver, viewer: Viewer, positions: tuple[Position, ...], queue: Places, now_ms: int) -> Brought:
     """The chats at `positions`; with none, a customer's newest chat. Raises NotFound when none may be seen."""
     if not positions and viewer.role == "customer":
         newest = chats_of(driver, viewer, now_ms + 1, 1)
@@ -43,13 +49,16 @@ def bring(driver: Driver, viewer: Viewer, positions: tuple[Position, ...], now_m
     places = [(place, position) for position in positions if (place := find(driver, viewer, position.chat))]
     if positions and not places:
         raise NotFound("There is no such chat")
-    resumes, cursors, room = [], [], WELCOME_BYTES
+    resumes, cursors, waiting, room = [], [], [], WELCOME_BYTES
     for place, position in places:
-        text, cursor = resume(driver, place, position, now_ms, room // 2 if len(places) > 1 else room)
+        state = chat_state(driver, place.chat_pk, place.role, now_ms, queue)
+        text, cursor = resume(driver, place, position, state, room // 2 if len(places) > 1 else room)
         room -= size(text)
         resumes.append(text)
         cursors.append(cursor)
-    return Brought(viewer, tuple(resumes), tuple(cursors))
+        if state["queue"]:
+            waiting.append(place.chat_pk)
+    return Brought(viewer, tuple(resumes), tuple(cursors), tuple(waiting))
 
 
 def find(driver: Driver, viewer: Viewer, chat: str) -> Place | None:
@@ -59,9 +68,8 @@ def find(driver: Driver, viewer: Viewer, chat: str) -> Place | None:
         return None
 
 
-def resume(driver: Driver, place: Place, position: Position, now_ms: int, room: int) -> tuple[str, Cursor]:
+def resume(driver: Driver, place: Place, position: Position, state: dict[str, Any], room: int) -> tuple[str, Cursor]:
     """A resume object (protocol 4.2, 4.3) as JSON text of at most `room` bytes, and the client's place after it."""
-    state = chat_state(driver, place.chat_pk, place.role, now_ms)
     head, floor = state["head"], state["floor"]
     reset = check_copy(driver, place, position, head)
     have = 0 if reset else max(position.have, floor)
@@ -97,6 +105,10 @@ def check_copy(driver: Driver, place: Place, position: Position, head: int) -> s
 
 def newest_that_fit(texts: list[str], room: int) -> list[str]:
     """As many of the last `texts` as have `room` bytes."""
+    if (
+        UTF8_BYTES * sum(map(len, texts)) + len(texts) < room
+    ):  # so it nearly always is, and counting one by one takes its time
+        return texts
     taken = len(texts)
     for text in reversed(texts):
         room -= size(text) + 1

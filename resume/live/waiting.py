@@ -81,7 +81,9 @@ class WaitingList:
         for chat_pk in self.chats & places.keys():
             for client, cursor in self.hub.followers.get(chat_pk, {}).items():
                 known = self.hub.shown.get((chat_pk, cursor.place.role))
-                if known and known["queue"] and known["queue"]["position"] != places[chat_pk]:
+                if known is None:
+                    self.hub.refresh(chat_pk)
+                elif known["queue"] and known["queue"]["position"] != places[chat_pk]:
                     queue = known["queue"] | {"position": places[chat_pk]}
                     client.say(state_frame(known | {"queue": queue, "head": cursor.sent}))
             self._remember_place(chat_pk, places[chat_pk])
