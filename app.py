@@ -17,6 +17,7 @@ from flask_sock import Sock
 from gunicorn.app.base import BaseApplication
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import history.cli
 import history.routes
@@ -38,6 +39,7 @@ from history.outbox import MailPolicy
 from history.times import DAY_MS, SECOND_MS, now_ms
 from history.wsgi import answer_errors, check_same_origin
 from resume.links import Links
+from resume.live.admission import AdmissionLimits
 from resume.live.connection import Limits
 from resume.live.conversation import TalkLimits
 from resume.live.handover import SOCK_SERVER_OPTIONS
@@ -95,6 +97,13 @@ class Settings(BaseSettings):
     frames_per_second: float = Field(20, gt=0, description="Frames a connection may send, in the long run")
     frames_burst: int = Field(100, ge=1, description="Frames a connection may send at once")
     hellos_per_second: float = Field(50, ge=1, description="Connections a process lets in, a second")
+    strangers_per_address: int = Field(
+        20, ge=1, description="Connections an address may have that have not said who they are"
+    )
+    connections_per_session: int = Field(5, ge=1, description="Connections a customer's device may have")
+    trusted_proxies: int = Field(
+        0, ge=0, description="Proxies in front that tell the client's address, host and scheme in X-Forwarded headers"
+    )
     heartbeat_seconds: float = Field(20, gt=0, description="How often the server pings")
 
     @field_validator("public_url")
@@ -184,7 +193,11 @@ class Service:
             self.bus,
             self.sessions,
             limits,
-            self.settings.hellos_per_second,
+            AdmissionLimits(
+                self.settings.hellos_per_second,
+                self.settings.strangers_per_address,
+                self.settings.connections_per_session,
+            ),
             Limits(),
         )
 
@@ -262,6 +275,8 @@ def create_app(settings: Settings, *, demo: bool = False) -> tuple[Flask, Servic
     """The WSGI application and the service behind it, which is not started yet."""
     service = Service(settings)
     app = Flask(__name__, static_folder=None)
+    if proxies := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies)  # type: ignore[method-assign]
     app.config.update(MAX_CONTENT_LENGTH=BODY_BYTES, SOCK_SERVER_OPTIONS=SOCK_SERVER_OPTIONS)
     answer_errors(app)
     sock = Sock()

@@ -23,6 +23,7 @@ class Viewer:
     only_chat: str | None = None
     """The one chat that a link's session may see; null for all that the person may see."""
     session_id: str | None = None
+    """The customer's session, or the credential with which the agent has signed in."""
     is_stale: bool = False
     """The session was not seen for so long that its sliding life is to be moved on."""
 

@@ -11,6 +11,7 @@ from history.access import Viewer
 from history.content import NAME_LETTERS, check_line
 from history.db import Driver, Transaction
 from history.errors import Invalid, NotFound, Unauthorized
+from history.journal import RIGHTS_ENDED
 from history.models import Agent, AgentCredential
 from history.start import check_email
 from history.times import DAY_MS, HOUR_MS, new_id
@@ -20,7 +21,7 @@ BROWSER_LIFE_MS = 12 * HOUR_MS
 KEY_PREFIX = "sk_"
 
 FIND = (
-    "SELECT a.id, a.name FROM agent_credential c JOIN agent a ON a.id = c.agent_id WHERE c.secret_hash = ? "
+    "SELECT a.id, a.name, c.id FROM agent_credential c JOIN agent a ON a.id = c.agent_id WHERE c.secret_hash = ? "
     "AND c.kind = ? AND c.revoked_ms IS NULL AND (c.expires_ms IS NULL OR c.expires_ms > ?) AND a.disabled_ms IS NULL"
 )
 
@@ -88,6 +89,7 @@ def sign_out(transaction: Transaction, secret: str) -> None:
         .where(AgentCredential.secret_hash == hash_of(secret))  # type: ignore[arg-type]
         .values(revoked_ms=transaction.now_ms)
     )
+    transaction.commits.append(RIGHTS_ENDED)
 
 
 def grant(transaction: Transaction, agent_id: str, kind: str, secret: str, life_ms: int | None) -> str:
@@ -109,7 +111,7 @@ def agent_of(driver: Driver, kind: str, secret: str, now_ms: int) -> Viewer:
     row = driver.row(FIND, hash_of(secret), kind, now_ms)
     if row is None:
         raise Unauthorized("You are not signed in")
-    return Viewer("agent", row[0], row[1])
+    return Viewer("agent", row[0], row[1], session_id=row[2])
 
 
 def hash_of(secret: str) -> str:

@@ -95,6 +95,9 @@ class Commit(NamedTuple):
     """(participant, read, delivered)"""
 
 
+RIGHTS_ENDED = Commit(0, "", (), state_changed=False)
+"""Put among a transaction's commits by whoever takes somebody's rights away: rings like a chat that has no number."""
+
 Command = Send | Act | Join | Mark
 EventKey = tuple[str, int, str]
 """id, chat and sender."""

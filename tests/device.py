@@ -46,6 +46,7 @@ class Device:
         self.welcome_bytes = 0
         self.queue: Frame = {}
         self.bye: Frame = {}
+        self.drained: Frame = {}
         self.close_code = 0
         self.window = IN_FLIGHT
         self.hold_until = 0.0
@@ -247,6 +248,9 @@ class Device:
 
     def on_bye(self, frame: Frame) -> None:
         self.bye = frame
+
+    def on_drain(self, frame: Frame) -> None:
+        self.drained = frame
 
     def on_ping(self, frame: Frame) -> None:
         self.tells(type="pong", n=frame["n"], have={chat: copy.high for chat, copy in self.copies.items()})

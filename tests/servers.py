@@ -22,12 +22,17 @@ UNLIMITED = {
     "FRAMES_PER_SECOND": "100000",
     "FRAMES_BURST": "100000",
     "HELLOS_PER_SECOND": "10000",
+    "STRANGERS_PER_ADDRESS": "10000",
+    "CONNECTIONS_PER_SESSION": "10000",
 }
 """Drivers are quicker than people; tests of the limits set their own."""
 
 
 class Server:
     """One server on a free port, with its data in `folder`. Settings are named as in the environment."""
+
+    launcher: tuple[str | Path, ...] = (COMMAND,)
+    """What starts the command; a test may put another program in front."""
 
     def __init__(self, folder: Path, database_url: str, command: str = "serve", **settings: str) -> None:
         self.folder, self.database_url, self.command = folder, database_url, command
@@ -45,7 +50,7 @@ class Server:
         """Returns once the server answers."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [COMMAND, self.command],
+                [*self.launcher, self.command],
                 env=environment(self.folder, self.settings),
                 stdout=log,
                 stderr=log,

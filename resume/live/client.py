@@ -16,6 +16,7 @@ from history.journal import Ack, Mark, read_after, read_before
 from history.models import INTERNAL, PUBLIC
 from history.state import chat_state
 from history.times import new_id, now_ms, rfc3339
+from resume.live.admission import RETRY_MS
 from resume.live.connection import Connection
 from resume.live.conversation import (
     Bring,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 HELLO_SECONDS = 5.0
 
 HELLO_LATE, HEARTBEAT = 4008, 4009
+RESTART = 1012
 ADMISSION, MAINTENANCE = 4101, 4150
 UNKNOWN_TOKEN, REVOKED, NO_SUCH_CHAT = 4201, 4202, 4304
 INTERNAL_ERROR = 1011
@@ -53,12 +55,13 @@ BUSY_RETRY_MS = 2000
 class Client:
     """See the module. Made by the hub for each socket that came through the door."""
 
-    __slots__ = ("connection", "conversation", "heartbeat", "hub", "pinged")
+    __slots__ = ("connection", "conversation", "heartbeat", "hub", "pinged", "tab")
 
     def __init__(self, hub: "Hub", connection: Connection, signed_in: Viewer | None) -> None:
         self.hub = hub
         self.connection = connection
         self.conversation = Conversation(hub.limits, signed_in, time.monotonic())
+        self.tab: str | None = None
         self.pinged = 0
         self.heartbeat = hub.loop.call_later(HELLO_SECONDS, self._hello_late)
 
@@ -111,6 +114,15 @@ class Client:
         self.say(bye_frame(code, detail, retry_ms))
         self.connection.close(code, detail)
 
+    def drain(self, after_ms: int) -> None:
+        """The server restarts: says when the client is to come back."""
+        self.say(dump({"type": "drain", "after_ms": after_ms}))
+        self.end(RESTART, "The server restarts; please come back")
+
+    def farewell(self, code: int, reason: str) -> bytes:
+        """The last frame before a close that the connection itself finds necessary."""
+        return encode_text(bye_frame(code, reason))
+
     def _submit(self, command: Send | Act | Mark, id: str | None) -> None:
         self.hub.submit(command, partial(self._answered, command, id))
 
@@ -141,7 +153,8 @@ class Client:
             self.carry_out(self.conversation.found(place))
 
     def _open(self, hello: Hello) -> None:
-        if wait := self.hub.admit():
+        self.tab = hello.tab
+        if wait := self.hub.admission.hello(time.monotonic()):
             self.end(ADMISSION, "Many are coming in; please try again in a moment", wait)
             return
         watch = self.hub.watch()
@@ -153,6 +166,9 @@ class Client:
             return
         if isinstance(brought, StillhereError):
             self.end(*close_code(brought))
+            return
+        if not self.hub.enter(self, brought.viewer, self.tab):
+            self.end(ADMISSION, "This device has too many connections", RETRY_MS)
             return
         self.conversation.opened(brought.viewer, brought.cursors)
         self.say(self._welcome(brought))

@@ -36,6 +36,9 @@ class Receiver(Protocol):
     def received(self, text: str) -> None:
         """One whole text message. None follow once `Connection.close` was called."""
 
+    def farewell(self, code: int, reason: str) -> bytes:
+        """The last frame to the peer when the connection closes by itself, for something that the peer did."""
+
     def closed(self, code: int, reason: str) -> None:
         """The connection is gone, with the close code that the peer or we sent; 1006: the link was lost."""
 
@@ -184,9 +187,17 @@ class Connection:
             self._framing.fail(error.code, error.reason)  # reads no more: a flood costs nothing from here on
         except Exception:
             # The rest of this input is lost with the exception: a connection with a hole must not live on.
+            self._say_farewell(INTERNAL_ERROR, "internal error")
             self.close(INTERNAL_ERROR, "internal error")
             raise
+        ours = self._framing.close_sent
+        if ours is not None and self._framing.close_rcvd is None:
+            self._say_farewell(ours.code, ours.reason)
         self._take_framing_output()
+
+    def _say_farewell(self, code: int, reason: str) -> None:
+        if not self._closing:
+            self._append((self._receiver.farewell(code, reason),))
 
     def _take_plain(self, data: bytes) -> bytes:
         """Delivers the plain text frames that `data` begins with, and returns the rest."""

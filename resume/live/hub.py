@@ -17,18 +17,21 @@ from history.bus import Hint, MemoryBus
 from history.db import Answer, Driver, Entry, Store, Transaction, Writer, give
 from history.errors import Busy, StillhereError
 from history.events import event_frame
-from history.journal import Command, Commit
+from history.journal import RIGHTS_ENDED, Command, Commit
 from history.models import INTERNAL, PUBLIC
 from history.state import Places
 from history.times import now_ms
-from resume.live.client import Client
+from resume.live.admission import Admission, AdmissionLimits
+from resume.live.client import HEARTBEAT, REVOKED, Client
 from resume.live.connection import Connection, Limits
-from resume.live.conversation import Bucket, Cursor, Line, TalkLimits
+from resume.live.conversation import Cursor, Line, TalkLimits
 from resume.live.frames import read_frame, state_frame, typing_frame
+from resume.live.handover import SUBPROTOCOL
 from resume.live.loop import Loop
 from resume.live.opening import Brought, News, read_news
 from resume.live.plain_frames import encode_text
 from resume.live.presence import LEASE_S, Presence
+from resume.live.rights import RECHECK_S, ended
 from resume.live.waiting import WaitingList
 from resume.sessions import Sessions, seen
 
@@ -39,7 +42,7 @@ SAFETY_POLL_S = 2.0
 
 TYPING_TTL_MS = 6000
 RECENT_S = 5.0
-RESTART = 1012
+REPLACED, VERSION = 4002, 4326
 
 HEADS = "SELECT pk, head, internal_head, rev FROM chat WHERE pk IN_LIST"
 SEEN_CUSTOMER = "UPDATE participant SET online_until_ms = ?, last_seen_ms = ? WHERE id = ?"
@@ -58,14 +61,14 @@ class Hub:
         bus: MemoryBus,
         sessions: Sessions,
         limits: TalkLimits,
-        hellos_per_second: float,
+        admission_limits: AdmissionLimits,
         socket_limits: Limits,
     ) -> None:
         self.store, self.writer, self.bus, self.sessions = store, writer, bus, sessions
         self.limits, self.socket_limits = limits, socket_limits
         self.loop = Loop()
         self.readers = ThreadPoolExecutor(READERS, thread_name_prefix="stillhere-reader")
-        self.door = Bucket(hellos_per_second, hellos_per_second, hellos_per_second, time.monotonic())
+        self.admission: Admission[Client] = Admission(admission_limits, time.monotonic())
         self.clients: set[Client] = set()
         self.followers: dict[int, dict[Client, Cursor]] = {}
         self.refreshing: dict[int, bool] = {}
@@ -88,6 +91,7 @@ class Hub:
         self.loop.post(self._tick)
         self.loop.post(self._poll)
         self.loop.post(self._turn_recent)
+        self.loop.post(self._recheck_again)
 
     def stop(self) -> None:
         """Tells everybody that the server restarts, and ends."""
@@ -99,23 +103,61 @@ class Hub:
         self.readers.shutdown(cancel_futures=True)
 
     def _say_restart(self) -> None:
-        for client in list(self.clients):
-            client.end(RESTART, "The server restarts; please come back", None)
+        """Everybody gets a slot of the own to come back in, so that the next server is not overrun."""
+        slot_ms = 1000 / self.admission.limits.hellos_per_second
+        for place, client in enumerate(list(self.clients)):
+            client.drain(int(place * slot_ms))
 
-    def adopt(self, sock: socket.socket, early: bytes, signed_in: Viewer | None) -> None:
-        """Takes a socket behind its handshake; called from the request's thread."""
-        self.loop.post(self._adopt, sock, early, signed_in)
+    def adopt(self, sock: socket.socket, early: bytes, signed_in: Viewer | None, address: str, version: str) -> None:
+        """Takes a socket behind its handshake, from `address`, that speaks `version` of the protocol; called from the
+        request's thread.
+        """
+        self.loop.post(self._adopt, sock, early, signed_in, address, version)
 
-    def _adopt(self, sock: socket.socket, early: bytes, signed_in: Viewer | None) -> None:
+    def _adopt(self, sock: socket.socket, early: bytes, signed_in: Viewer | None, address: str, version: str) -> None:
         connection = Connection(self.loop, sock, self.socket_limits)
         client = Client(self, connection, signed_in)
-        self.clients.add(client)
+        self.came(client, address)
         connection.open(client, early)
+        if version != SUBPROTOCOL:
+            client.end(VERSION, f"This server speaks {SUBPROTOCOL}")
 
-    def admit(self) -> int:
-        """0, or in how many milliseconds there is room for one more hello."""
-        wait = self.door.take(time.monotonic())
-        return int(wait * 1000) + 1 if wait else 0
+    def came(self, client: Client, address: str) -> None:
+        """A client is connected; agents are known by what their request brought."""
+        self.clients.add(client)
+        if client.conversation.signed_in is None:
+            self.admission.came(client, address)
+
+    def enter(self, client: Client, viewer: Viewer, tab: str | None) -> bool:
+        """Makes room for a client who is known now. False if its session has all the connections it may have."""
+        if viewer.role == "agent":
+            return True  # programs of agents have one key and many connections
+        session = viewer.session_id or viewer.person_id
+        entered = self.admission.enter(client, session, tab, last_heard, time.monotonic())
+        if entered.same_tab is not None:
+            entered.same_tab.end(REPLACED, "This tab has a newer connection")
+        if entered.dead is not None:
+            entered.dead.end(HEARTBEAT, "Nothing was heard for too long")
+        return not entered.is_full
+
+    def _recheck_again(self) -> None:
+        self._recheck()
+        self.loop.call_later(RECHECK_S, self._recheck_again)
+
+    def _recheck(self) -> None:
+        """Looks up whose rights have ended."""
+        viewers = (client.conversation.viewer for client in self.clients)
+        ids = sorted({viewer.session_id for viewer in viewers if viewer and viewer.session_id})
+        if ids:
+            self.read(partial(ended_now, ids), self._end_those)
+
+    def _end_those(self, ended: Any) -> None:
+        if isinstance(ended, StillhereError):
+            return
+        for client in list(self.clients):
+            viewer = client.conversation.viewer
+            if viewer and viewer.session_id in ended:
+                client.end(REVOKED, "This device's access was ended")
 
     def read(self, work: Callable[[Driver], Any], then: Callable[[Any], None]) -> None:
         """Runs `work` on a reader thread and `then` on the loop with its result or the StillhereError it raised."""
@@ -188,6 +230,7 @@ class Hub:
     def forget(self, client: Client) -> None:
         """The client's socket is gone."""
         self.clients.discard(client)
+        self.admission.left(client)
         self.waiting.agents.discard(client)
         conversation = client.conversation
         self.unfollow(client, [cursor.place for cursor in conversation.cursors.values()])
@@ -204,6 +247,9 @@ class Hub:
     def _committed(self, commits: list[Commit], answers: list[Answer]) -> None:
         give(answers)
         for commit in commits:
+            if commit is RIGHTS_ENDED:
+                self._recheck()
+                continue
             self.recent[0].add(commit.chat_pk)
             followers = self.followers.get(commit.chat_pk)
             if followers:
@@ -233,6 +279,9 @@ class Hub:
         for hint in hints:
             if hint.typing is not None:
                 self._show_typing(hint, None)
+                continue
+            if hint.chat_pk == RIGHTS_ENDED.chat_pk:
+                self._recheck()
                 continue
             self.recent[0].add(hint.chat_pk)
             if hint.chat_pk in self.followers:
@@ -343,6 +392,14 @@ class Hub:
 
 def news_now(chat_pk: int, after: dict[int, int], roles: frozenset[str], driver: Driver) -> News:
     return read_news(driver, chat_pk, after, roles, now_ms())
+
+
+def ended_now(ids: list[str], driver: Driver) -> set[str]:
+    return ended(driver, ids, now_ms())
+
+
+def last_heard(client: Client) -> float:
+    return client.connection.last_received
 
 
 def read_heads(pks: list[int], driver: Driver) -> Sequence[Any]:

@@ -31,11 +31,13 @@ def make_blueprint(
         if len(hub.clients) >= max_connections:
             raise Busy("This server has all the connections it can take", after_ms=2000)
         g.signed_in = agent_here()  # an error can still be answered here, before the handshake
+        if g.signed_in is None:
+            hub.admission.check_address(request.remote_addr or "")
         prepare_environ(request.environ)
 
     @sock.route("/api/v1/live", bp=blueprint)  # type: ignore[untyped-decorator]
     def live(ws: Server) -> None:
-        hub.adopt(*take_socket(ws), g.signed_in)
+        hub.adopt(*take_socket(ws), g.signed_in, request.remote_addr or "", ws.subprotocol or "")
 
     return blueprint
 

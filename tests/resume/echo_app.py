@@ -43,6 +43,9 @@ class Echo:
     def received(self, text: str) -> None:
         self.connection.write(encode_text(text))
 
+    def farewell(self, code: int, reason: str) -> bytes:
+        return b""
+
     def closed(self, code: int, reason: str) -> None:
         pass
 

@@ -29,10 +29,14 @@ class Ears:
         self.texts: SimpleQueue[str] = SimpleQueue()
         self.ends: list[tuple[int, str]] = []
         self.ended = threading.Event()
+        self.last_words = b""
         self.on_text: Callable[[str], object] = self.texts.put
 
     def received(self, text: str) -> None:
         self.on_text(text)
+
+    def farewell(self, code: int, reason: str) -> bytes:
+        return self.last_words
 
     def closed(self, code: int, reason: str) -> None:
         self.ends.append((code, reason))
