@@ -1,6 +1,6 @@
 """gunicorn's thread worker, made patient: a new connection waits for its first bytes at the poller and takes a request
-thread only then. As shipped each waits in a thread for up to five seconds, so a handful of connections that say nothing,
-as browsers open in advance, hold up everybody else's requests. Used by `app.py`; knows nothing of ours.
+thread only then. As shipped each waits in a thread for up to five seconds, so a handful of connections that say
+nothing, as browsers open in advance, hold up everybody else's requests. Used by `app.py`; knows nothing of ours.
 """
 
 import errno
