@@ -22,6 +22,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import history.cli
 import history.routes
 import resume.live.socket
+import resume.live.sync
 import resume.pages
 import resume.routes
 import search.desk.pages
@@ -29,6 +30,7 @@ import search.routes
 from history import journal, outbox_page
 from history.access import Viewer
 from history.agents import add_agent, agent_of, new_sign_in
+from history.away import AwayWatch
 from history.bus import MemoryBus, PostgresBus
 from history.db import Answer, Store, Writer, only_answer
 from history.errors import StillhereError, Unauthorized
@@ -36,6 +38,7 @@ from history.keys import read_or_make_key
 from history.mail.send import MailSettings
 from history.mail.worker import MailWorker
 from history.outbox import MailPolicy
+from history.patient_worker import PatientWorker
 from history.times import DAY_MS, SECOND_MS, now_ms
 from history.wsgi import answer_errors, check_same_origin
 from resume.links import Links
@@ -86,6 +89,7 @@ class Settings(BaseSettings):
     session_days: int = Field(400, ge=1, description="How long a device's access lives after it was last used")
     link_days: int = Field(30, ge=1, description="How long a mail's link works")
     settle_seconds: int = Field(180, ge=0, le=3600, description="How long after a chat's end its transcript is mailed")
+    agent_away_seconds: int = Field(600, ge=1, description="How long an agent may be away before chats wait again")
     mail_from: str = Field("chat@localhost.example", description="The sender of mails")
     smtp_host: str = Field("", description="The mail server; empty: mails are files in the folder, seen at /outbox")
     smtp_port: int = Field(587, ge=1, le=65535, description="The mail server's port")
@@ -230,13 +234,17 @@ class Service:
             self.settings.link_days * DAY_MS,
         )
 
+    @cached_property
+    def away(self) -> AwayWatch:
+        return AwayWatch(self.store, self.writer, self.settings.agent_away_seconds)
+
     def start(self) -> None:
-        for part in (self.writer, self.hub, self.indexer, self.bus, self.mail):
+        for part in (self.writer, self.hub, self.indexer, self.bus, self.mail, self.away):
             part.start()
 
     def stop(self) -> None:
         """In the reverse order, so that nobody misses what it still needs."""
-        for part in (self.mail, self.bus, self.indexer, self.hub, self.writer):
+        for part in (self.away, self.mail, self.bus, self.indexer, self.hub, self.writer):
             part.stop()
         self.engine.close()
         self.store.close()
@@ -283,12 +291,18 @@ def create_app(settings: Settings, *, demo: bool = False) -> tuple[Flask, Servic
     frames = " ".join(("'self'", *sorted(settings.allowed_origins)))
     secure = settings.url.startswith("https:")
     store, writer, identify = service.store, service.writer, service.identify
+    door = partial(
+        resume.live.socket.check_door,
+        service.hub,
+        settings.allowed_origins,
+        settings.max_connections,
+        service.agent_here,
+    )
     for blueprint in (
         history.routes.make_blueprint(store, writer, settings.brand, identify),
         resume.routes.make_blueprint(store, writer, service.policy, service.sessions, service.links, identify),
-        resume.live.socket.make_blueprint(
-            sock, service.hub, settings.allowed_origins, settings.max_connections, service.agent_here
-        ),
+        resume.live.socket.make_blueprint(sock, service.hub, door),
+        resume.live.sync.make_blueprint(service.hub, door),
         resume.pages.make_blueprint(settings.brand, frames, demo),
         search.routes.make_blueprint(store, service.engine, identify),
         search.desk.pages.make_blueprint(store, writer, settings.brand, secure, identify),
@@ -310,7 +324,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         options = {
             "bind": f"{self.settings.host}:{self.settings.port}",
             "workers": self.settings.workers,
-            "worker_class": "gthread",
+            "worker_class": PatientWorker,
             "threads": self.settings.threads,
             "worker_connections": self.settings.max_connections,
             "backlog": 4096,

@@ -11,6 +11,20 @@ from history.times import participant_id
 
 Role = Literal["customer", "agent"]
 
+AGENT = (
+    "SELECT id, name FROM agent WHERE disabled_ms IS NULL "
+    "AND (id = ? OR id = (SELECT person_id FROM participant WHERE id = ? AND chat_pk = ?))"
+)
+LEFT = (
+    "SELECT c.pk, c.id, p.id, a.name, a.id FROM chat c JOIN agent a ON a.id = c.agent_id "
+    "JOIN participant p ON p.chat_pk = c.pk AND p.person_id = a.id "
+    "WHERE c.status = 'active' AND a.online_until_ms < ? AND NOT EXISTS (SELECT 1 FROM event e "
+    "WHERE e.chat_pk = c.pk AND e.thread = c.thread AND e.at_ms >= ? "
+    "AND (e.by = p.id OR e.kind IN ('assign', 'transfer')))"
+)
+"""Active chats whose agent is away and neither wrote nor was put in charge since a moment: a program that uses HTTP
+has no lease, and whoever gets a chat while away has a while to come."""
+
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
@@ -57,6 +71,19 @@ def place_in(driver: Driver, viewer: Viewer, chat_id: str) -> Place:
     if row is None or not may_see(viewer, chat_id, row[1]):
         raise NotFound("There is no such chat")
     return Place(row[0], chat_id, viewer.participant_in(chat_id), viewer.role, viewer.name, viewer.person_id)
+
+
+def agent_in(driver: Driver, chat_pk: int, chat_id: str, named: str) -> Place | None:
+    """The place in a chat of the enabled agent with this agent or participant id, joined or not; null for no agent."""
+    row = driver.row(AGENT, named, named, chat_pk)
+    return row and Place(chat_pk, chat_id, participant_id(chat_id, row[0]), "agent", row[1], row[0])
+
+
+def places_left(driver: Driver, before_ms: int, chat_pk: int | None = None) -> list[Place]:
+    """The places of agents in charge of active chats, or of this one, who have been away since `before_ms`."""
+    only, params = ("", ()) if chat_pk is None else (" AND c.pk = ?", (chat_pk,))
+    found = driver.rows(LEFT + only, before_ms, before_ms, *params)
+    return [Place(pk, chat, participant, "agent", name, agent) for pk, chat, participant, name, agent in found]
 
 
 def chats_of(driver: Driver, viewer: Viewer, before_ms: int, limit: int) -> list[tuple[int, str, int]]:

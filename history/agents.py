@@ -4,6 +4,7 @@ SHA-256 is stored; secrets are 256 random bits, so the hash needs no salt and ca
 
 import hashlib
 import secrets
+from typing import Any
 
 from sqlmodel import select, update
 
@@ -24,6 +25,8 @@ FIND = (
     "SELECT a.id, a.name, c.id FROM agent_credential c JOIN agent a ON a.id = c.agent_id WHERE c.secret_hash = ? "
     "AND c.kind = ? AND c.revoked_ms IS NULL AND (c.expires_ms IS NULL OR c.expires_ms > ?) AND a.disabled_ms IS NULL"
 )
+
+COLLEAGUES = "SELECT id, name, online_until_ms FROM agent WHERE disabled_ms IS NULL ORDER BY name, id"
 
 
 def add_agent(transaction: Transaction, name: str, email: str) -> str:
@@ -112,6 +115,14 @@ def agent_of(driver: Driver, kind: str, secret: str, now_ms: int) -> Viewer:
     if row is None:
         raise Unauthorized("You are not signed in")
     return Viewer("agent", row[0], row[1], session_id=row[2])
+
+
+def colleagues(driver: Driver, now_ms: int) -> list[dict[str, Any]]:
+    """The agents who work here, by name, and who of them is there."""
+    return [
+        {"id": id, "name": name, "online": online_until_ms > now_ms}
+        for id, name, online_until_ms in driver.rows(COLLEAGUES)
+    ]
 
 
 def hash_of(secret: str) -> str:

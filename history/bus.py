@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
+
 from history.times import new_id
 
 if TYPE_CHECKING:
@@ -103,24 +105,33 @@ class PostgresBus(MemoryBus):
                 self.stopping.wait(RECONNECT_SECONDS)
 
     def _send(self, connection: "psycopg.Connection[Any]") -> None:
-        while (hint := self.outgoing.get()) is not None:
-            waiting = [hint]
-            while not self.outgoing.empty() and (more := self.outgoing.get()) is not None:
-                waiting.append(more)
-            for payload in pack(self.me, waiting):
+        going = True
+        while going:
+            waiting = [self.outgoing.get()]
+            while not self.outgoing.empty():
+                waiting.append(self.outgoing.get())
+            going = None not in waiting
+            for payload in pack(self.me, [hint for hint in waiting if hint]):
                 connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, payload))
 
     def _listen(self, connection: "psycopg.Connection[Any]") -> None:
         connection.execute(f"LISTEN {CHANNEL}")
         while not self.stopping.is_set():
             for notice in connection.notifies(timeout=0.5):
-                sender, hints = unpack(notice.payload)
-                if sender != self.me:
-                    self._deliver(hints, own=False)
+                self._hear(notice.payload)
+
+    def _hear(self, payload: str) -> None:
+        try:
+            sender, hints = unpack(payload)
+        except ValueError as error:  # from another release, or from no server at all
+            log.warning("a hint cannot be read: %s", error)
+            return
+        if sender != self.me:
+            self._deliver(hints, own=False)
 
 
 def pack(sender: str, hints: list[Hint]) -> list[str]:
-    """`hints` as payloads within the limit, equal ones once."""
+    """`hints` as payloads within the limit, equal ones once; none for no hints."""
     payloads: list[str] = []
     items: list[Any] = []
     size = 0
@@ -132,10 +143,25 @@ def pack(sender: str, hints: list[Hint]) -> list[str]:
             items, size = [], 0
         items.append(item)
         size += length
-    payloads.append(json.dumps([sender, items]))
+    if items:
+        payloads.append(json.dumps([sender, items]))
     return payloads
 
 
 def unpack(payload: str) -> tuple[str, list[Hint]]:
-    sender, items = json.loads(payload)
-    return sender, [Hint(item[0], (item[1], item[2]) if len(item) > 1 else None) for item in items]
+    """Who published, and what. Raises ValueError for what `pack` cannot have made."""
+    match orjson.loads(payload):
+        case [str(sender), list(items)]:
+            return sender, [read_hint(item) for item in items]
+        case _:
+            raise ValueError("not a sender with hints")
+
+
+def read_hint(item: object) -> Hint:
+    match item:
+        case [int(chat_pk)]:
+            return Hint(chat_pk)
+        case [int(chat_pk), str(participant), bool(on)]:
+            return Hint(chat_pk, (participant, on))
+        case _:
+            raise ValueError("not a hint")

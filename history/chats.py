@@ -4,106 +4,23 @@ Called by the journal, inside the writer's transaction, with the chat's row lock
 what must be stored besides events is in the `Change` of the chat. Checks come first, so a refusal changes nothing.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 from history.access import Place
-from history.content import check_line
+from history.change import TRANSITIONS, Change
+from history.content import check_line, check_seq, check_stream
 from history.errors import Closed, Conflict, Forbidden, Invalid
-from history.events import EventRow, canonical, chain, digest_of
+from history.events import EventRow, canonical
 from history.models import INTERNAL, PUBLIC
 from history.times import new_id
 
 COMMENT_LETTERS = 2000
+NOTE_LETTERS = 500
+REASON_LETTERS = 200
 
-Status = Literal["open", "waiting", "active", "closed"]
-
-TRANSITIONS: dict[tuple[Status, str], Status] = {
-    ("open", "wait"): "waiting",
-    ("open", "accept"): "active",
-    ("waiting", "accept"): "active",
-    ("active", "release"): "waiting",
-    ("open", "close"): "closed",
-    ("waiting", "close"): "closed",
-    ("active", "close"): "closed",
-    ("closed", "reopen"): "open",
-}
-"""From where, what, to where. Whatever is not here is refused, or was done already. A reopen by an agent is followed
-by an accept in the same commit."""
-
-
-@dataclass(slots=True)
-class ChatRow:
-    """The row of a chat as this transaction has it. Field order is that of `journal.CHAT_COLUMNS`."""
-
-    pk: int
-    id: str
-    customer_id: str
-    status: Status
-    thread: int
-    head: int
-    hash: str
-    internal_head: int
-    internal_hash: str
-    rev: int
-    agent_id: str | None
-    last_agent_id: str | None
-    waiting_since_ms: int | None
-    updated_ms: int
-
-
-@dataclass(slots=True)
-class Change:
-    """What one transaction does to one chat: its row, its new events, and the rows beside them."""
-
-    row: ChatRow
-    joined: set[str]
-    """Participants of this chat who are known to have joined."""
-    salts: Iterator[str]
-    events: list[EventRow] = field(default_factory=list)
-    joins: list[tuple[Place, int]] = field(default_factory=list)
-    """(who, when) for new participant rows."""
-    threads: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    """("open" | "accept" | "close" | "rate", values) for the thread's row, in order."""
-    raised: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Participants whose marks (read, delivered) have risen."""
-    state_changed: bool = False
-
-    def append(
-        self,
-        kind: str,
-        by: str,
-        id: str,
-        data: str,
-        now_ms: int,
-        stream: int = PUBLIC,
-        prev: str | None = None,
-    ) -> EventRow:
-        """Numbers, chains and keeps a new event."""
-        row = self.row
-        before, hash_before = (row.head, row.hash) if stream == PUBLIC else (row.internal_head, row.internal_hash)
-        seq, salt = before + 1, next(self.salts)
-        hash = chain(hash_before, seq, kind, by, id, digest_of(data), salt)
-        event = EventRow(row.pk, stream, seq, kind, by, id, prev, row.thread, now_ms, data, None, salt, hash)
-        if stream == PUBLIC:
-            row.head, row.hash = seq, hash
-        else:
-            row.internal_head, row.internal_hash = seq, hash
-        row.updated_ms = now_ms
-        self.events.append(event)
-        return event
-
-    def move(self, what: str) -> None:
-        """Takes a step of the transition table, which the caller has checked to be there."""
-        self.row.status = TRANSITIONS[self.row.status, what]
-        self.touch()
-
-    def touch(self) -> None:
-        """The chat's state differs from now on: clients get it anew."""
-        if not self.state_changed:
-            self.row.rev += 1
-            self.state_changed = True
+ONLY_AGENTS = frozenset({"accept", "release", "transfer", "redact"})
+REDACTABLE_KINDS = ("message", "note")
 
 
 class Send(NamedTuple):
@@ -119,7 +36,7 @@ class Send(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something done to the chat: accept, release, close, reopen or rate."""
+    """Something done to the chat: accept, release, transfer, close, reopen, rate or redact."""
 
     place: Place
     id: str
@@ -128,7 +45,21 @@ class Act:
     expect_rev: int | None = None
 
 
-def send(change: Change, command: Send, now_ms: int, agent_online: Callable[[], bool]) -> EventRow:
+class Around(Protocol):
+    """What a decision may have to know beyond the row of its chat; each is read only when it is asked for."""
+
+    @property
+    def agent_online(self) -> bool:
+        """Whether any agent is there."""
+
+    def colleague(self, change: Change, named: str) -> Place | None:
+        """The place in the chat of the agent with this agent or participant id; null if none works here."""
+
+    def event_at(self, change: Change, stream: int, seq: int) -> EventRow | None:
+        """The event of the chat at this place; null if there is none."""
+
+
+def send(change: Change, command: Send, now_ms: int, around: Around) -> EventRow:
     """Appends a message, and whatever must come before it: a reopen, an accept, a join. Raises Closed or Forbidden."""
     place, row = command.place, change.row
     if command.stream == INTERNAL:
@@ -138,47 +69,41 @@ def send(change: Change, command: Send, now_ms: int, agent_online: Callable[[], 
     if row.status == "closed":
         if not command.reopen:
             raise Closed("The chat is closed; send with `reopen` to continue it")
-        reopen(change, place, new_id(), now_ms, agent_online)
+        reopen(change, place, new_id(), now_ms, around)
     elif place.role == "agent" and row.status in ("open", "waiting"):
         accept(change, place, new_id(), now_ms)
     join(change, place, now_ms)
     if place.role == "customer" and row.agent_id is None and row.waiting_since_ms is None:
-        wait_for_agent(change, now_ms, agent_online)
+        wait_for_agent(change, now_ms, around)
     return change.append("message", place.participant, command.id, command.data, now_ms, prev=command.prev)
 
 
-def act(change: Change, command: Act, now_ms: int, agent_online: Callable[[], bool]) -> EventRow | None:
+def act(change: Change, command: Act, now_ms: int, around: Around) -> EventRow | None:
     """Does an action and returns its event; None when it was so already.
 
     Raises Invalid for an unknown action, Forbidden for one that is not this person's, Conflict when somebody was first.
     """
-    place, row = command.place, change.row
+    place, id, row = command.place, command.id, change.row
     if command.expect_rev is not None and command.expect_rev != row.rev:
         raise Conflict("The chat has changed since you looked", row=row)
-    if command.action == "accept":
-        check_agent(place)
-        if row.agent_id == place.person_id:
-            return None
-        if (row.status, "accept") not in TRANSITIONS:
-            raise Conflict("Somebody else was first" if row.agent_id else "The chat is closed", row=row)
-        return accept(change, place, command.id, now_ms)
-    if command.action == "release":
-        check_agent(place)
-        if row.agent_id != place.person_id:
-            raise Conflict("You are not in charge of this chat", row=row)
-        return release(change, place, command.id, now_ms)
-    if command.action == "close":
-        return None if row.status == "closed" else close(change, place, command.id, now_ms)
-    if command.action == "reopen":
-        return None if row.status != "closed" else reopen(change, place, command.id, now_ms, agent_online)
-    if command.action == "rate":
-        return rate(change, place, command.id, command.data, now_ms)
-    raise Invalid("`action` must be accept, release, close, reopen or rate")
-
-
-def check_agent(place: Place) -> None:
-    if place.role != "agent":
+    if command.action in ONLY_AGENTS and place.role != "agent":
         raise Forbidden("Only agents may do this")
+    match command.action:
+        case "accept":
+            return None if row.agent_id == place.person_id else accept(change, place, id, now_ms)
+        case "release":
+            return release(change, place, id, now_ms)
+        case "transfer":
+            return transfer(change, command, now_ms, around)
+        case "close":
+            return None if row.status == "closed" else close(change, place, id, now_ms)
+        case "reopen":
+            return None if row.status != "closed" else reopen(change, place, id, now_ms, around)
+        case "rate":
+            return rate(change, place, id, command.data, now_ms)
+        case "redact":
+            return redact(change, command, now_ms, around)
+    raise Invalid("`action` must be accept, release, transfer, close, reopen, rate or redact")
 
 
 def join(change: Change, place: Place, now_ms: int) -> None:
@@ -192,32 +117,93 @@ def join(change: Change, place: Place, now_ms: int) -> None:
     change.touch()
 
 
-def wait_for_agent(change: Change, now_ms: int, agent_online: Callable[[], bool]) -> None:
+def wait_for_agent(change: Change, now_ms: int, around: Around) -> None:
     """The thread has something for an agent: open while one is there to take it, waiting otherwise."""
     change.row.waiting_since_ms = now_ms
     change.touch()
-    if change.row.status == "open" and not agent_online():
+    if change.row.status == "open" and not around.agent_online:
         change.move("wait")
 
 
 def accept(change: Change, place: Place, id: str, now_ms: int) -> EventRow:
-    """The agent takes charge of the waiting thread."""
+    """The agent takes charge of the waiting thread. Raises Conflict."""
+    row = change.row
+    if (row.status, "accept") not in TRANSITIONS:
+        raise Conflict("Somebody else was first" if row.agent_id else "The chat is closed", row=row)
     join(change, place, now_ms)
     event = change.append("assign", place.participant, id, canonical({"agent": place.participant}), now_ms)
     change.move("accept")
-    change.row.agent_id = change.row.last_agent_id = place.person_id
-    change.row.waiting_since_ms = None
-    change.threads.append(("accept", {"accepted_ms": now_ms, "agent_id": place.person_id}))
+    put_in_charge(change, place, now_ms)
     return event
+
+
+def put_in_charge(change: Change, place: Place, now_ms: int) -> None:
+    change.row.agent_id = change.row.last_agent_id = place.person_id
+    change.threads.append(("accept", {"accepted_ms": now_ms, "agent_id": place.person_id}))
 
 
 def release(change: Change, place: Place, id: str, now_ms: int) -> EventRow:
-    """The agent gives the thread back; it waits again."""
+    """The agent gives the thread back. Raises Conflict."""
+    if change.row.agent_id != place.person_id:
+        raise Conflict("You are not in charge of this chat", row=change.row)
     data = canonical({"agent": None, "from": place.participant})
     event = change.append("assign", place.participant, id, data, now_ms)
-    change.move("release")
-    change.row.agent_id, change.row.waiting_since_ms = None, now_ms
+    wait_again(change, now_ms)
     return event
+
+
+def requeue(change: Change, place: Place, now_ms: int) -> None:
+    """The agent in charge has been away for too long, so the thread goes back by itself."""
+    data = canonical({"agent": None, "from": place.participant, "reason": "away"})
+    change.append("assign", place.participant, new_id(), data, now_ms)
+    wait_again(change, now_ms)
+
+
+def wait_again(change: Change, now_ms: int) -> None:
+    """Nobody is in charge any more: the thread has its old place in the queue, a new one only if it never waited."""
+    change.move("release")
+    change.row.agent_id = None
+    change.row.waiting_since_ms = change.row.waiting_since_ms or now_ms
+
+
+def transfer(change: Change, command: Act, now_ms: int, around: Around) -> EventRow | None:
+    """Hands the thread to a colleague, or back to the queue. If an agent is in charge, nobody else may do so.
+
+    Raises Invalid for what is no colleague, Conflict.
+    """
+    place, row = command.place, change.row
+    named, note = check_handover(command.data)
+    if (row.status, "transfer") not in TRANSITIONS:
+        raise Conflict("The chat is closed", row=row)
+    if row.agent_id not in (None, place.person_id):
+        raise Conflict("You are not in charge of this chat", row=row)
+    colleague = None if named is None else around.colleague(change, named)
+    if named is not None and colleague is None:
+        raise Invalid("`data.agent` must name an agent who works here")
+    if row.agent_id == (colleague.person_id if colleague else None):
+        return None
+    if colleague:
+        join(change, colleague, now_ms)
+    told = {
+        "agent": colleague.participant if colleague else None,
+        **({"from": place.participant} if row.agent_id else {}),
+        **({"note": note} if note else {}),
+    }
+    event = change.append("transfer", place.participant, command.id, canonical(told), now_ms)
+    if colleague:
+        change.move("transfer")
+        put_in_charge(change, colleague, now_ms)
+    else:
+        wait_again(change, now_ms)
+    return event
+
+
+def check_handover(data: dict[str, Any]) -> tuple[str | None, str]:
+    """To whom, null for the queue, and with what words. Raises Invalid."""
+    named = data.get("agent", "")
+    if named is not None and (not isinstance(named, str) or not named):
+        raise Invalid("`data.agent` must be the id of an agent, or null for the queue")
+    return named, check_line(data.get("note"), "data.note", NOTE_LETTERS)
 
 
 def close(change: Change, place: Place, id: str, now_ms: int) -> EventRow:
@@ -230,7 +216,7 @@ def close(change: Change, place: Place, id: str, now_ms: int) -> EventRow:
     return event
 
 
-def reopen(change: Change, place: Place, id: str, now_ms: int, agent_online: Callable[[], bool]) -> EventRow:
+def reopen(change: Change, place: Place, id: str, now_ms: int, around: Around) -> EventRow:
     """Opens the closed chat again with its next thread. An agent who reopens takes charge; a customer waits for one."""
     change.move("reopen")
     change.row.thread += 1
@@ -239,7 +225,7 @@ def reopen(change: Change, place: Place, id: str, now_ms: int, agent_online: Cal
     if place.role == "agent":
         accept(change, place, new_id(), now_ms)
     else:
-        wait_for_agent(change, now_ms, agent_online)
+        wait_for_agent(change, now_ms, around)
     return event
 
 
@@ -255,3 +241,17 @@ def rate(change: Change, place: Place, id: str, data: dict[str, Any], now_ms: in
     change.threads.append(("rate", {"score": score, "comment": comment or None}))
     change.touch()
     return change.append("rating", place.participant, id, canonical(kept), now_ms)
+
+
+def redact(change: Change, command: Act, now_ms: int, around: Around) -> EventRow | None:
+    """Takes away what a message or note says; that it was there stays. Told in the stream in which it stood."""
+    data = command.data
+    seq, stream = check_seq(data.get("seq"), "data.seq"), check_stream(data.get("stream"))
+    reason = check_line(data.get("reason"), "data.reason", REASON_LETTERS)
+    event = around.event_at(change, stream, seq)
+    if event is None or event.kind not in REDACTABLE_KINDS:
+        raise Invalid("`data.seq` must be the number of a message or a note")
+    if not change.redact(event):
+        return None
+    told = canonical({"seq": seq, "reason": reason} if reason else {"seq": seq})
+    return change.append("redact", command.place.participant, command.id, told, now_ms, stream)

@@ -18,7 +18,8 @@ from uuid_utils import UUID
 
 from history import agents, journal
 from history.access import Place
-from history.chats import Change, ChatRow
+from history.batch import salts
+from history.change import Change, ChatRow
 from history.content import NAME_LETTERS, SUBJECT_LETTERS, check_line, check_message
 from history.db import Transaction, Writer
 from history.errors import Invalid, StillhereError
@@ -117,7 +118,7 @@ def store(transaction: Transaction, dialogues: list[Dialogue], until_ms: int) ->
     transaction.db.flush()
     transaction.db.add_all(draft.chat for draft in drafts)
     transaction.db.flush()
-    new_salts = journal.salts()
+    new_salts = salts()
     changes = [draft.play(new_salts) for draft in drafts]
     transaction.db.add_all(row for draft in drafts for row in draft.rows_beside())
     transaction.db.flush()

@@ -5,17 +5,17 @@ decided in memory, and all new rows go in with one statement a table. A sender's
 (unique index), `prev` keeps a sender's messages in the order of composing, `seq` is a counter in the locked row.
 """
 
-import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, update
+from sqlalchemy import func, insert, update
 
 from history import chats, outbox
 from history.access import Place
-from history.chats import Act, Change, ChatRow, Send
+from history.batch import Batch, Requeue
+from history.change import REDACTED, Change, ChatRow
+from history.chats import Act, Send
 from history.db import Driver, Transaction
 from history.errors import IdConflict, NotFound, PreviousMissing, StillhereError
 from history.events import EVENT_COLUMNS, EventRow
@@ -23,11 +23,6 @@ from history.models import PUBLIC, Participant, Thread
 from history.outbox import MailPolicy
 from history.times import rfc3339
 
-CHAT_COLUMNS = (
-    "pk, id, customer_id, status, thread, head, hash, internal_head, internal_hash, rev, agent_id, last_agent_id, "
-    "waiting_since_ms, updated_ms"
-)
-LOCK_CHATS = f"SELECT {CHAT_COLUMNS} FROM chat WHERE pk IN_LIST ORDER BY pk FOR_UPDATE"  # noqa: S608
 SAVE_CHAT = (
     "UPDATE chat SET status = ?, thread = ?, head = ?, hash = ?, internal_head = ?, internal_hash = ?, rev = ?, "
     "agent_id = ?, last_agent_id = ?, waiting_since_ms = ?, updated_ms = ? WHERE pk = ?"
@@ -36,11 +31,8 @@ MOVE_HEAD = "UPDATE chat SET head = ?, hash = ?, internal_head = ?, internal_has
 """All that a message alone changes; naming an indexed column would rewrite the index, changed or not."""
 
 ADD_EVENT = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES ({', '.join('?' * len(EventRow._fields))})"  # noqa: S608
-KNOWN = 'SELECT id, chat_pk, "by" FROM event WHERE id IN_LIST'
-TWIN = f'SELECT {EVENT_COLUMNS} FROM event WHERE id = ? AND chat_pk = ? AND "by" = ?'  # noqa: S608
-JOINED = "SELECT id, read, delivered FROM participant WHERE id IN_LIST AND left_ms IS NULL"
+REDACT = "UPDATE event SET data = ?, digest = ? WHERE chat_pk = ? AND stream = ? AND seq = ?"
 SAVE_MARKS = "UPDATE participant SET read = ?, delivered = ? WHERE id = ?"
-AGENT_ONLINE = "SELECT 1 FROM agent WHERE online_until_ms > ? AND disabled_ms IS NULL LIMIT 1"
 
 PAGE_LIMIT = 200
 """How many events a page holds at most."""
@@ -98,90 +90,24 @@ class Commit(NamedTuple):
 RIGHTS_ENDED = Commit(0, "", (), state_changed=False)
 """Put among a transaction's commits by whoever takes somebody's rights away: rings like a chat that has no number."""
 
-Command = Send | Act | Join | Mark
-EventKey = tuple[str, int, str]
-"""id, chat and sender."""
-
+Command = Send | Act | Join | Mark | Requeue
 Outcome = Ack | StillhereError | None
 
 
-SALT_BYTES = 8
-SALTS_A_DRAW = 128
-
-
-def salts() -> Iterator[str]:
-    """Salts without end: 64 random bits each in hex, so that the same event over another past never gets the same
-    hash. Many are drawn at once, because each draw is a call of the system.
-    """
-    while True:
-        drawn = secrets.token_hex(SALT_BYTES * SALTS_A_DRAW)
-        for start in range(0, len(drawn), 2 * SALT_BYTES):
-            yield drawn[start : start + 2 * SALT_BYTES]
-
-
-class Batch:
-    """The chats, known events and marks that a batch of commands touches, read once, then changed in memory."""
-
-    def __init__(self, transaction: Transaction, commands: list[Command]) -> None:
-        self.now_ms = transaction.now_ms
-        self.driver = transaction.driver
-        pks = sorted({command.place.chat_pk for command in commands})
-        new_salt = salts()
-        self.changes = {
-            row[0]: Change(ChatRow(*row), set(), new_salt)
-            for row in self.driver.rows(LOCK_CHATS, self.driver.list_param(pks))
-        }
-        self.marks: dict[str, tuple[int, int]] = {}
-        self.known: dict[EventKey, EventRow | None] = {}
-        """Events in the log, by what makes them one event for ever; None: to be read when it matters."""
-        self._read_participants(commands)
-        self._read_known(commands)
-
-    def _read_participants(self, commands: list[Command]) -> None:
-        ids = sorted({command.place.participant for command in commands})
-        rows = self.driver.rows(JOINED, self.driver.list_param(ids))
-        self.marks = {id: (read, delivered) for id, read, delivered in rows}
-        for command in commands:
-            change = self.changes.get(command.place.chat_pk)
-            if change and command.place.participant in self.marks:
-                change.joined.add(command.place.participant)
-
-    def _read_known(self, commands: list[Command]) -> None:
-        ids = {command.id for command in commands if isinstance(command, Send | Act)}
-        ids |= {command.prev for command in commands if isinstance(command, Send) and command.prev}
-        if ids:
-            self.known = dict.fromkeys(self.driver.rows(KNOWN, self.driver.list_param(sorted(ids))))
-
-    def remember(self, event: EventRow) -> None:
-        self.known[event.id, event.chat_pk, event.by] = event
-
-    def twin(self, command: Send | Act) -> EventRow | None:
-        """What is in the log under the command's id already."""
-        key = (command.id, command.place.chat_pk, command.place.participant)
-        if key not in self.known:
-            return None
-        return self.known[key] or next(map(EventRow._make, self.driver.rows(TWIN, *key)))
-
-
 def apply(policy: MailPolicy, transaction: Transaction, commands: list[Command]) -> list[Outcome]:
-    """Decides and writes a batch. Returns an Ack or a refusal for each command, None for each mark and join."""
+    """Decides and writes a batch. Returns an Ack or a refusal for each message and act, None for anything else."""
     batch = Batch(transaction, commands)
-    agent_online = cache(partial(any_agent_online, batch.driver, batch.now_ms))
     outcomes: list[Outcome] = []
     for command in commands:
         try:
-            outcomes.append(decide(batch, command, agent_online))
+            outcomes.append(decide(batch, command))
         except StillhereError as refusal:
             outcomes.append(refusal)
     save(transaction, policy, batch)
     return outcomes
 
 
-def any_agent_online(driver: Driver, now_ms: int) -> bool:
-    return driver.row(AGENT_ONLINE, now_ms) is not None
-
-
-def decide(batch: Batch, command: Command, agent_online: Callable[[], bool]) -> Outcome:
+def decide(batch: Batch, command: Command) -> Outcome:
     """One command against the chats as the commands before it left them."""
     change = batch.changes.get(command.place.chat_pk)
     if change is None:
@@ -192,15 +118,19 @@ def decide(batch: Batch, command: Command, agent_online: Callable[[], bool]) -> 
     if isinstance(command, Join):
         chats.join(change, command.place, batch.now_ms)
         return None
+    if isinstance(command, Requeue):
+        if batch.is_left(change, command):
+            chats.requeue(change, command.place, batch.now_ms)
+        return None
     twin = batch.twin(command)
     if twin is not None:
         check_same(twin, command)
         return Ack(change.row.id, twin.id, twin.seq, twin.hash, twin.at_ms, duplicate=True)
     if isinstance(command, Send):
         check_previous(batch, command)
-        event = chats.send(change, command, batch.now_ms, agent_online)
+        event = chats.send(change, command, batch.now_ms, batch)
     else:
-        done = chats.act(change, command, batch.now_ms, agent_online)
+        done = chats.act(change, command, batch.now_ms, batch)
         if done is None:
             row = change.row
             return Ack(row.id, command.id, row.head, row.hash, row.updated_ms, duplicate=True)
@@ -212,9 +142,11 @@ def decide(batch: Batch, command: Command, agent_online: Callable[[], bool]) -> 
 ACTION_KINDS = {
     "accept": "assign",
     "release": "assign",
+    "transfer": "transfer",
     "close": "close",
     "reopen": "reopen",
     "rate": "rating",
+    "redact": "redact",
 }
 
 
@@ -252,12 +184,15 @@ def save(transaction: Transaction, policy: MailPolicy, batch: Batch) -> None:
     for change in changed:
         if change.joins or change.threads:
             save_rows_beside(transaction, policy, change)
+        if change.redacted:
+            outbox.drop_bodies(transaction, change.row.pk)
 
 
 def save_changes(transaction: Transaction, changes: list[Change]) -> None:
     """Writes events, marks and the chats' rows, and notes them for the bell after the commit."""
     driver = transaction.driver
     driver.run_many(ADD_EVENT, [event for change in changes for event in change.events])
+    driver.run_many(REDACT, [(REDACTED, digest, c.row.pk, *at) for c in changes for at, digest in c.redacted.items()])
     driver.run_many(SAVE_CHAT, [saved(c.row) for c in changes if c.state_changed])
     driver.run_many(MOVE_HEAD, [moved(c.row) for c in changes if c.events and not c.state_changed])
     driver.run_many(SAVE_MARKS, [(*marks, id) for c in changes for id, marks in c.raised.items()])
@@ -311,6 +246,8 @@ def save_rows_beside(transaction: Transaction, policy: MailPolicy, change: Chang
             transaction.connection.execute(insert(Thread).values(chat_pk=pk, number=number, **values))
             outbox.cancel_for_chat(transaction, pk, "reopened")
             continue
+        if what == "accept":  # the first agent ended the waiting, whoever comes after
+            values = values | {"accepted_ms": func.coalesce(Thread.accepted_ms, values["accepted_ms"])}
         where = (Thread.chat_pk == pk) & (Thread.number == number)
         transaction.connection.execute(update(Thread).where(where).values(values))  # type: ignore[arg-type]
         if what == "close":

@@ -81,7 +81,8 @@ class Chat(SQLModel, table=True):
     last_agent_id: str | None = None
     """Who was in charge last, preferred after a reopen."""
     waiting_since_ms: int | None = Field(default=None, sa_type=BigInteger)
-    """Since when the thread waits for an agent; null while it does not."""
+    """The thread's place in the queue: since when it waits for an agent, or waited until one took it. Null while it
+    has none, and when it is closed."""
     created_ms: int = Field(sa_type=BigInteger)
     updated_ms: int = Field(sa_type=BigInteger)
     """When the last event was committed."""
@@ -96,7 +97,8 @@ class Thread(SQLModel, table=True):
     opened_by: str
     """start, customer, agent or email"""
     first_seq: int = Field(sa_type=BigInteger)
-    accepted_ms: int | None = Field(default=None, sa_type=BigInteger)
+    accepted_ms: int | None = Field(default=None, sa_type=BigInteger, index=True)
+    """When the first agent took charge."""
     agent_id: str | None = None
     closed_ms: int | None = Field(default=None, sa_type=BigInteger)
     close_reason: str | None = None

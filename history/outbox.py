@@ -150,6 +150,11 @@ def cancel_for_chat(transaction: Transaction, chat_pk: int, reason: str) -> None
     )
 
 
+def drop_bodies(transaction: Transaction, chat_pk: int) -> None:
+    """Forgets what was rendered of a chat that says something else now; what is still to go out is rendered anew."""
+    transaction.driver.run("UPDATE outbox_item SET body = NULL WHERE chat_pk = ? AND body IS NOT NULL", chat_pk)
+
+
 def next_due_ms(driver: Driver) -> int | None:
     """When there is something to do next: an item due, or a lease that runs out."""
     row = driver.row(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response, request
 
 from history.access import Viewer, chats_of, place_in
+from history.agents import colleagues
 from history.chats import Act, Send
 from history.content import check_action, check_message, check_message_id, check_optional_id, check_stream
 from history.db import Driver, Store, Writer
@@ -120,6 +121,14 @@ def make_blueprint(store: Store, writer: Writer, brand: str, identify: Callable[
             raise NotFound
         with store.reading() as driver:
             return json_answer(queues(driver, [viewer.person_id])[viewer.person_id])
+
+    @blueprint.get("/agents")
+    def show_agents() -> Response:
+        viewer = identify()
+        if viewer.role != "agent":
+            raise NotFound
+        with store.reading() as driver:
+            return json_answer({"items": colleagues(driver, now_ms()), "next": None})
 
     return blueprint
 

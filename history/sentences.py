@@ -12,7 +12,7 @@ ENGLISH = {
     "you": "You",
     "joined": "{name} joined",
     "left": "{name} left",
-    "passed": "{name} takes over",
+    "passed": "{name} passed the chat on",
     "closed": "{name} closed the chat",
     "closed_idle": "Closed after a while without messages",
     "reopened": "{name} reopened the chat",

@@ -10,7 +10,8 @@ import orjson
 from history.access import Role
 from history.db import Driver
 from history.models import GENESIS_HASH
-from history.times import rfc3339
+from history.queue_time import Pace, eta_s, pace_of
+from history.times import DAY_MS, rfc3339
 
 LAST_LETTERS = 140
 
@@ -36,7 +37,16 @@ PLACES = (
     "SELECT pk, waiting_since_ms FROM chat WHERE status IN ('open', 'waiting') AND waiting_since_ms IS NOT NULL "
     "ORDER BY waiting_since_ms, pk"
 )
+WAITS = (
+    "SELECT opened_ms, accepted_ms FROM thread WHERE accepted_ms > ? AND accepted_ms > opened_ms "
+    "ORDER BY accepted_ms DESC LIMIT ?"
+)
 PLACES_AGE_MS = 300
+PACE_AGE_MS = 10_000
+PACE_SPAN_MS = DAY_MS
+PACE_THREADS = 50
+"""The pace of the queue is that of so many threads at most, accepted within this time."""
+
 MINE = (
     "SELECT c.pk, c.id, c.subject, c.updated_ms, u.id, u.name FROM chat c JOIN customer u ON u.id = c.customer_id "
     "WHERE c.agent_id = ? AND c.status = 'active' ORDER BY c.updated_ms DESC, c.pk LIMIT ?"
@@ -49,12 +59,14 @@ QUEUE_LIMIT = 200
 
 class Places:
     """The places of waiting chats in the queue, from 1, read for all at once and kept for PLACES_AGE_MS: when many
-    wait, counting for one costs nearly as much. Any thread may ask.
+    wait, counting for one costs nearly as much. The queue's pace is kept for PACE_AGE_MS. Any thread may ask.
     """
 
     def __init__(self) -> None:
         self.read_ms = 0
         self.known: dict[tuple[int, int], int] = {}
+        self.pace_ms = 0
+        self.known_pace: Pace | None = None
 
     def place(self, driver: Driver, chat_pk: int, since: int, now_ms: int) -> int:
         """The place of a chat that waits `since` then."""
@@ -62,6 +74,12 @@ class Places:
             self.read_ms = now_ms
             self.known = {(pk, waiting): place for place, (pk, waiting) in enumerate(driver.rows(PLACES), start=1)}
         return self.known.get((chat_pk, since)) or position(driver, chat_pk, since)
+
+    def pace(self, driver: Driver, now_ms: int) -> Pace | None:
+        if not 0 <= now_ms - self.pace_ms < PACE_AGE_MS:
+            self.pace_ms = now_ms
+            self.known_pace = read_pace(driver, now_ms)
+        return self.known_pace
 
 
 def chat_state(driver: Driver, chat_pk: int, role: Role, now_ms: int, queue: Places | None = None) -> dict[str, Any]:
@@ -71,7 +89,7 @@ def chat_state(driver: Driver, chat_pk: int, role: Role, now_ms: int, queue: Pla
     id, status, thread, head, hash, rev, floor, subject, agent_id, since, email, score = row
     people = driver.rows(PARTICIPANTS, chat_pk)
     agent = next((person for person in people if agent_id and person[2] == agent_id), None)
-    place = since and (queue.place(driver, chat_pk, since, now_ms) if queue else position(driver, chat_pk, since))
+    waits = since is not None and status in ("open", "waiting")
     return {
         "chat": id,
         "status": status,
@@ -81,7 +99,7 @@ def chat_state(driver: Driver, chat_pk: int, role: Role, now_ms: int, queue: Pla
         "rev": rev,
         "floor": floor,
         "agent": {"id": agent[0], "name": agent[3]} if agent else None,
-        "queue": {"position": place, "eta_s": None} if since else None,
+        "queue": queue_entry(driver, chat_pk, since, now_ms, queue) if waits else None,
         "participants": [participant(person, now_ms) for person in people],
         "can": {
             "send": True,
@@ -108,15 +126,31 @@ def participant(person: Any, now_ms: int) -> dict[str, Any]:
     }
 
 
+def queue_entry(driver: Driver, chat_pk: int, since: int, now_ms: int, queue: Places | None) -> dict[str, Any]:
+    """Where a chat that waits `since` then is in the queue, and how long it may still wait."""
+    if queue:
+        place, pace = queue.place(driver, chat_pk, since, now_ms), queue.pace(driver, now_ms)
+    else:
+        place, pace = position(driver, chat_pk, since), read_pace(driver, now_ms)
+    return {"position": place, "eta_s": eta_s(pace, place)}
+
+
+def read_pace(driver: Driver, now_ms: int) -> Pace | None:
+    """How quickly the queue has moved of late."""
+    return pace_of(driver.rows(WAITS, now_ms - PACE_SPAN_MS, PACE_THREADS))
+
+
 def position(driver: Driver, chat_pk: int, since: int) -> int:
     """The place of a waiting chat in the queue, from 1."""
     row = driver.row(POSITION, since, since, chat_pk)
     return int(row[0]) if row else 1
 
 
-def places(driver: Driver) -> dict[int, int]:
-    """The place of each waiting chat in the queue, from 1, by the chat's pk."""
-    return {pk: place for place, (pk, _) in enumerate(driver.rows(PLACES), start=1)}
+def places(driver: Driver, now_ms: int) -> dict[int, dict[str, Any]]:
+    """The `queue` of each waiting chat's state, by the chat's pk."""
+    pace = read_pace(driver, now_ms)
+    waiting = enumerate(driver.rows(PLACES), start=1)
+    return {pk: {"position": place, "eta_s": eta_s(pace, place)} for place, (pk, _) in waiting}
 
 
 def queues(driver: Driver, agent_ids: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -41,6 +41,7 @@ from resume.live.plain_frames import encode_text
 
 if TYPE_CHECKING:
     from resume.live.hub import Hub
+    from resume.live.poll_connection import PollConnection
 
 HELLO_SECONDS = 5.0
 
@@ -57,7 +58,7 @@ class Client:
 
     __slots__ = ("connection", "conversation", "heartbeat", "hub", "pinged", "tab")
 
-    def __init__(self, hub: "Hub", connection: Connection, signed_in: Viewer | None) -> None:
+    def __init__(self, hub: "Hub", connection: "Connection | PollConnection", signed_in: Viewer | None) -> None:
         self.hub = hub
         self.connection = connection
         self.conversation = Conversation(hub.limits, signed_in, time.monotonic())
@@ -96,13 +97,13 @@ class Client:
                 case Bring(positions):
                     viewer = self.conversation.viewer
                     assert viewer is not None, "an open conversation knows who it is with"
-                    watch = self.hub.watch()
+                    watch = self.hub.following.watch()
                     self.hub.read(
                         partial(bring_now, self.hub, viewer, positions),
                         partial(self._brought, watch),
                     )
                 case Leave(places):
-                    self.hub.unfollow(self, places)
+                    self.hub.following.unfollow(self, places)
                 case FollowQueue():
                     self.hub.waiting.show_to(self)
                 case End(code, detail, retry_ms):
@@ -157,7 +158,7 @@ class Client:
         if wait := self.hub.admission.hello(time.monotonic()):
             self.end(ADMISSION, "Many are coming in; please try again in a moment", wait)
             return
-        watch = self.hub.watch()
+        watch = self.hub.following.watch()
         look_up = partial(read_hello, self.hub, hello, self.conversation.signed_in)
         self.hub.read(look_up, partial(self._opened, watch))
 
@@ -173,7 +174,7 @@ class Client:
         self.conversation.opened(brought.viewer, brought.cursors)
         self.say(self._welcome(brought))
         self.hub.arrived(self, brought.viewer)
-        self.hub.follow(self, brought, watch)
+        self.hub.following.follow(self, brought, watch)
         self.heartbeat.cancel()
         self._beat_later()
 
@@ -202,7 +203,7 @@ class Client:
         self.conversation.follow(brought.cursors)
         for resume in brought.resumes:
             self.say(f'{{"type":"resume",{resume[1:]}')
-        self.hub.follow(self, brought, watch)
+        self.hub.following.follow(self, brought, watch)
 
     def deliver(self, cursor: Cursor, lines: list[Line]) -> bool:
         """Sends what is next for this client; tells whether something before it is missing."""

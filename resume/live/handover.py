@@ -1,7 +1,8 @@
-"""Takes the socket out of Flask-Sock after the handshake: the loop serves it, the request thread is free.
+"""Takes a request's socket away from its WSGI server: the loop serves it, the request thread is free.
 
-The live route uses this around a plain `@sock.route` view. Flask-Sock keeps the routing and the handshake;
-gunicorn (gthread) or Werkzeug keeps a dead end in the place of the socket. No frame is read or written here.
+The live route uses this around a plain `@sock.route` view, where Flask-Sock keeps the routing and the handshake, and
+the long poll in the place of an answer. gunicorn (gthread) or Werkzeug keeps a dead end in the place of the socket. No
+frame is read or written here.
 """
 
 import os
@@ -15,6 +16,7 @@ from werkzeug.exceptions import BadRequest
 
 SUBPROTOCOL = "stillhere.v1"
 PEER_GONE_MS = 30_000
+NO_SOCKET = "live sockets need gunicorn's gthread worker or Werkzeug"
 
 
 class NoThread:
@@ -56,17 +58,34 @@ def take_socket(ws: Server) -> tuple[socket.socket, bytes]:
     Raises RuntimeError under servers other than gunicorn's gthread and Werkzeug, NotImplementedError for TLS.
     """
     if ws.mode not in ("gunicorn", "werkzeug"):
-        raise RuntimeError("live sockets need gunicorn's gthread worker or Werkzeug")
+        raise RuntimeError(NO_SOCKET)
+    return _take_descriptor(ws.sock), _read_ahead(ws)
+
+
+def take_request(environ: dict[str, Any]) -> socket.socket:
+    """Takes the connection of an HTTP request, whose body was read, away from its server; what the view then returns
+    reaches nobody.
+
+    Returns the socket, non-blocking; the caller owns it and owes the peer the answer. Raises like `take_socket`.
+    """
+    held = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
+    if held is None:
+        raise RuntimeError(NO_SOCKET)
+    return _take_descriptor(held)
+
+
+def _take_descriptor(held: socket.socket) -> socket.socket:
+    """The connection of `held` in a socket of its own, while `held` goes on with a dead end."""
     dead_end, other_end = socket.socketpair()
     other_end.close()
     with dead_end:
-        sock: socket.socket = ws.sock.dup()
-        # After the view Flask-Sock sends a close frame, and the server shuts its socket down, counts and
-        # closes it. All of this goes on with a valid descriptor, where reads find the end and writes fail.
-        os.dup2(dead_end.fileno(), ws.sock.fileno(), inheritable=False)
+        sock = held.dup()
+        # After the view Flask-Sock sends a close frame or Flask its answer, and the server shuts its socket down,
+        # counts and closes it. All of this goes on with a valid descriptor, where reads find the end and writes fail.
+        os.dup2(dead_end.fileno(), held.fileno(), inheritable=False)
     sock.setblocking(False)
     _tune(sock)
-    return sock, _read_ahead(ws)
+    return sock
 
 
 def _tune(sock: socket.socket) -> None:

@@ -1,35 +1,31 @@
-"""The connections of this process. Follows the log: after each commit a chat's followers get what is next for them,
-encoded once. Hints from other processes, and a slow look at all followed chats, repair whatever a hint did not tell.
+"""The connections of this process, and their road to the rest: reads, commands for the log, what was committed, hints
+from other processes, presence. Who follows what is in `following.py`.
 
-All state here belongs to the loop's thread. `committed` and `hinted` may be called from anywhere.
+All state here belongs to the loop's thread. `adopt`, `committed` and `hinted` may be called from anywhere.
 """
 
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from history.access import Place, Viewer
+from history.access import Viewer
 from history.bus import Hint, MemoryBus
 from history.db import Answer, Driver, Entry, Store, Transaction, Writer, give
 from history.errors import Busy, StillhereError
-from history.events import event_frame
 from history.journal import RIGHTS_ENDED, Command, Commit
-from history.models import INTERNAL, PUBLIC
 from history.state import Places
 from history.times import now_ms
 from resume.live.admission import Admission, AdmissionLimits
 from resume.live.client import HEARTBEAT, REVOKED, Client
 from resume.live.connection import Connection, Limits
-from resume.live.conversation import Cursor, Line, TalkLimits
-from resume.live.frames import read_frame, state_frame, typing_frame
+from resume.live.conversation import TalkLimits
+from resume.live.following import Following
 from resume.live.handover import SUBPROTOCOL
 from resume.live.loop import Loop
-from resume.live.opening import Brought, News, read_news
-from resume.live.plain_frames import encode_text
 from resume.live.presence import LEASE_S, Presence
 from resume.live.rights import RECHECK_S, ended
 from resume.live.waiting import WaitingList
@@ -37,14 +33,8 @@ from resume.sessions import Sessions, seen
 
 READERS = 2
 TICK_S = 1.0
-SAFETY_POLL_S = 2.0
-"""How often the log is looked at for what no hint told."""
-
-TYPING_TTL_MS = 6000
-RECENT_S = 5.0
 REPLACED, VERSION = 4002, 4326
 
-HEADS = "SELECT pk, head, internal_head, rev FROM chat WHERE pk IN_LIST"
 SEEN_CUSTOMER = "UPDATE participant SET online_until_ms = ?, last_seen_ms = ? WHERE id = ?"
 SEEN_AGENT = "UPDATE agent SET online_until_ms = ? WHERE id = ?"
 
@@ -70,18 +60,12 @@ class Hub:
         self.readers = ThreadPoolExecutor(READERS, thread_name_prefix="stillhere-reader")
         self.admission: Admission[Client] = Admission(admission_limits, time.monotonic())
         self.clients: set[Client] = set()
-        self.followers: dict[int, dict[Client, Cursor]] = {}
-        self.refreshing: dict[int, bool] = {}
-        self.shown: dict[tuple[int, str], Any] = {}
-        """The state last sent to the followers of a chat, by role."""
-        self.recent: list[set[int]] = [set(), set()]
-        """Chats that were written to of late: in this half of RECENT_S, and in the one before."""
-        self.turn = 0
         self.commands: list[Entry] = []
         """What this turn of the loop has for the writer."""
         self.presence = Presence()
         self.seen: set[str] = set()
         """Sessions to be moved on at the next tick."""
+        self.following = Following(self)
         self.waiting = WaitingList(self)
         self.places = Places()
         bus.subscribe(self.hinted, own=False)
@@ -89,8 +73,7 @@ class Hub:
     def start(self) -> None:
         self.loop.start()
         self.loop.post(self._tick)
-        self.loop.post(self._poll)
-        self.loop.post(self._turn_recent)
+        self.loop.post(self.following.start)
         self.loop.post(self._recheck_again)
 
     def stop(self) -> None:
@@ -188,10 +171,6 @@ class Hub:
         except Busy as busy:
             give([(entry, busy) for entry in entries])
 
-    def watch(self) -> int:
-        """A mark in time: `follow` with it notices what was committed since."""
-        return self.turn
-
     def arrived(self, client: Client, viewer: Viewer) -> None:
         """The client has been told welcome. An agent counts as being at the desk from now on."""
         if viewer.is_stale and viewer.session_id:
@@ -199,41 +178,13 @@ class Hub:
         if client in self.clients and viewer.role == "agent":
             self.presence.arrive(viewer.person_id, None)
 
-    def follow(self, client: Client, brought: Brought, watch: int) -> None:
-        """From now on the client gets what happens in these chats, from where its cursors stand."""
-        if client not in self.clients:
-            return
-        for chat_pk in brought.waiting:
-            self.waiting.note(chat_pk, waits=True)
-        for cursor in brought.cursors:
-            place = cursor.place
-            followers = self.followers.setdefault(place.chat_pk, {})
-            if client not in followers and place.role == "customer":
-                self.presence.arrive(place.participant, (place.chat_pk, place.chat_id))
-            followers[client] = cursor
-            if self.turn - watch > 1 or any(place.chat_pk in chats for chats in self.recent):
-                self.refresh(place.chat_pk)
-
-    def unfollow(self, client: Client, places: Iterable[Place]) -> None:
-        for place in places:
-            followers = self.followers.get(place.chat_pk, {})
-            if followers.pop(client, None) is None:
-                continue
-            if place.role == "customer":
-                self.presence.leave(place.participant, time.monotonic())
-            if not followers:
-                del self.followers[place.chat_pk]
-                self.waiting.note(place.chat_pk, waits=False)
-                for role in ("customer", "agent"):
-                    self.shown.pop((place.chat_pk, role), None)
-
     def forget(self, client: Client) -> None:
         """The client's socket is gone."""
         self.clients.discard(client)
         self.admission.left(client)
         self.waiting.agents.discard(client)
         conversation = client.conversation
-        self.unfollow(client, [cursor.place for cursor in conversation.cursors.values()])
+        self.following.unfollow(client, [cursor.place for cursor in conversation.cursors.values()])
         conversation.cursors.clear()
         if conversation.viewer and conversation.viewer.role == "agent":
             self.presence.leave(conversation.viewer.person_id, time.monotonic())
@@ -250,26 +201,9 @@ class Hub:
             if commit is RIGHTS_ENDED:
                 self._recheck()
                 continue
-            self.recent[0].add(commit.chat_pk)
-            followers = self.followers.get(commit.chat_pk)
-            if followers:
-                self._deliver(commit, followers)
+            self.following.committed(commit)
         if commits:
             self.waiting.changed(places=any(commit.state_changed for commit in commits))
-
-    def _deliver(self, commit: Commit, followers: dict[Client, Cursor]) -> None:
-        lines = [
-            Line(event.stream, event.seq, encode_text(event_frame(commit.chat_id, event))) for event in commit.events
-        ]
-        missing = False
-        for client, cursor in followers.items():
-            missing |= client.deliver(cursor, lines)
-        for participant, read, delivered in commit.marks:
-            frame = encode_text(read_frame(commit.chat_id, participant, read, delivered))
-            for client in followers:
-                client.connection.write(frame)
-        if missing or commit.state_changed:
-            self.refresh(commit.chat_pk)
 
     def hinted(self, hints: list[Hint]) -> None:
         """Another process says that something happened."""
@@ -278,102 +212,18 @@ class Hub:
     def _hinted(self, hints: list[Hint]) -> None:
         for hint in hints:
             if hint.typing is not None:
-                self._show_typing(hint, None)
+                self.following.show_typing(hint, None)
                 continue
             if hint.chat_pk == RIGHTS_ENDED.chat_pk:
                 self._recheck()
                 continue
-            self.recent[0].add(hint.chat_pk)
-            if hint.chat_pk in self.followers:
-                self.refresh(hint.chat_pk)
+            self.following.hinted(hint.chat_pk)
         self.waiting.changed(places=True)
 
     def tell(self, client: Client, hint: Hint) -> None:
         """Something that is never stored, for all who follow the chat, here and elsewhere."""
-        self._show_typing(hint, client)
+        self.following.show_typing(hint, client)
         self.bus.publish([hint])
-
-    def _show_typing(self, hint: Hint, but: Client | None) -> None:
-        assert hint.typing is not None
-        for client, cursor in self.followers.get(hint.chat_pk, {}).items():
-            if client is not but:
-                client.say(typing_frame(cursor.place.chat_id, *hint.typing, TYPING_TTL_MS))
-
-    def refresh(self, chat_pk: int) -> None:
-        """Reads from the log what the followers of a chat do not have, and its state."""
-        if chat_pk in self.refreshing:
-            self.refreshing[chat_pk] = True
-            return
-        cursors = list(self.followers.get(chat_pk, {}).values())
-        if not cursors:
-            return
-        self.refreshing[chat_pk] = False
-        after = {PUBLIC: min(cursor.sent for cursor in cursors)}
-        internal = [cursor.internal_sent for cursor in cursors if cursor.place.role == "agent"]
-        if internal:
-            after[INTERNAL] = min(internal)
-        roles = frozenset(cursor.place.role for cursor in cursors)
-        work = partial(news_now, chat_pk, after, roles)
-        self.read(work, partial(self._refreshed, chat_pk))
-
-    def _refreshed(self, chat_pk: int, news: Any) -> None:
-        again = self.refreshing.pop(chat_pk, False)
-        followers = self.followers.get(chat_pk)
-        if not followers or isinstance(news, StillhereError):
-            return
-        self._show_news(chat_pk, news, followers)
-        if again or news.more:
-            self.refresh(chat_pk)
-
-    def _show_news(self, chat_pk: int, news: News, followers: dict[Client, Cursor]) -> None:
-        chat = str(next(iter(news.states.values()))["chat"])
-        lines = [Line(event.stream, event.seq, encode_text(event_frame(chat, event))) for event in news.events]
-        frames = {role: self._changed_state(chat_pk, role, state) for role, state in news.states.items()}
-        for client, cursor in followers.items():
-            client.deliver(cursor, lines)
-            frame = frames.get(cursor.place.role)
-            if frame:
-                client.connection.write(frame)
-
-    def _changed_state(self, chat_pk: int, role: str, state: dict[str, object]) -> bytes | None:
-        """The frame of a state that the followers have not been shown; the head alone is no change."""
-        state.pop("hash", None)
-        self.waiting.note(chat_pk, waits=state["queue"] is not None)
-        known = {key: value for key, value in state.items() if key != "head"}
-        if self.shown.get((chat_pk, role)) == known:
-            return None
-        self.shown[chat_pk, role] = known
-        return encode_text(state_frame(state))
-
-    def _turn_recent(self) -> None:
-        self.recent = [set(), self.recent[0]]
-        self.turn += 1
-        self.loop.call_later(RECENT_S, self._turn_recent)
-
-    def _poll(self) -> None:
-        """What no hint told is found here: a lost hint delays and never loses."""
-        pks = sorted(self.followers)
-        if pks:
-            self.read(partial(read_heads, pks), self._polled)
-        else:
-            self.loop.call_later(SAFETY_POLL_S, self._poll)
-
-    def _polled(self, heads: Any) -> None:
-        self.loop.call_later(SAFETY_POLL_S, self._poll)
-        if isinstance(heads, StillhereError):
-            return
-        for pk, head, internal_head, rev in heads:
-            if self._is_behind(pk, head, internal_head, rev):
-                self.refresh(pk)
-
-    def _is_behind(self, chat_pk: int, head: int, internal_head: int, rev: int) -> bool:
-        for cursor in self.followers.get(chat_pk, {}).values():
-            shown = self.shown.get((chat_pk, cursor.place.role))
-            if cursor.sent < head or (shown and shown["rev"] != rev):
-                return True
-            if cursor.place.role == "agent" and cursor.internal_sent < internal_head:
-                return True
-        return False
 
     def _tick(self) -> None:
         """Renews the leases of those who are here, and rings where somebody comes or goes."""
@@ -384,14 +234,9 @@ class Hub:
         if keys or changed:
             people = [key for key in keys if key in self.presence.chats]
             agents = [key for key in keys if key not in self.presence.chats]
-            # whoever is alone in a chat sees no difference; other processes are told in any case
-            bells = [Commit(pk, chat, (), len(self.followers.get(pk, ())) > 1) for pk, chat in changed]
+            bells = [Commit(pk, chat, (), self.following.others_follow(pk, key)) for key, (pk, chat) in changed.items()]
             self.writer.later(partial(save_leases, people, agents, bells))
         self.loop.call_later(TICK_S, self._tick)
-
-
-def news_now(chat_pk: int, after: dict[int, int], roles: frozenset[str], driver: Driver) -> News:
-    return read_news(driver, chat_pk, after, roles, now_ms())
 
 
 def ended_now(ids: list[str], driver: Driver) -> set[str]:
@@ -400,10 +245,6 @@ def ended_now(ids: list[str], driver: Driver) -> set[str]:
 
 def last_heard(client: Client) -> float:
     return client.connection.last_received
-
-
-def read_heads(pks: list[int], driver: Driver) -> Sequence[Any]:
-    return driver.rows(HEADS, driver.list_param(pks))
 
 
 def save_leases(people: list[str], agents: list[str], bells: list[Commit], transaction: Transaction) -> None:

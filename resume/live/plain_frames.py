@@ -25,6 +25,11 @@ def encode_text(payload: str | bytes) -> bytes:
     return struct.pack("!BBQ", FINAL_TEXT, 127, length) + data
 
 
+def text_of(frame: bytes) -> bytes:
+    """The payload of a frame that `encode_text` made."""
+    return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
+
+
 def take_text(data: bytes, start: int, limit: int) -> tuple[bytes, int] | None:
     """The payload of the frame at `start` and where it ends, if it is a whole, final, masked text frame.
 

@@ -16,7 +16,8 @@ class Presence:
     people: Counter[str] = field(default_factory=Counter)
     chats: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Participant to the chat's pk and id; agents are not in it."""
-    fresh: set[str] = field(default_factory=set)
+    fresh: dict[str, float] = field(default_factory=dict)
+    """Who has come, perhaps to leave at once, and until when others still take them to be here from the last time."""
     gone: dict[str, float] = field(default_factory=dict)
     """Who left, and when their lease will have run out."""
     renewed: float = 0.0
@@ -24,25 +25,25 @@ class Presence:
     def arrive(self, key: str, chat: tuple[int, str] | None) -> None:
         if chat is not None:
             self.chats[key] = chat
+        here_until = self.gone.pop(key, 0.0) - RENEW_S - 1
         if not self.people[key]:
-            self.fresh.add(key)
+            self.fresh.setdefault(key, here_until)
         self.people[key] += 1
-        self.gone.pop(key, None)
 
     def leave(self, key: str, now: float) -> None:
         self.people[key] -= 1
         if self.people[key] <= 0:
             del self.people[key]
-            self.fresh.discard(key)
             self.gone[key] = now + LEASE_S + 1
 
-    def due(self, now: float) -> tuple[set[str], set[tuple[int, str]]]:
-        """Whose leases are to be written now, and the chats whose state looks different to others."""
+    def due(self, now: float) -> tuple[set[str], dict[str, tuple[int, str]]]:
+        """Whose leases are to be written now, and who looks different to others, with the chat."""
         expired = {key for key, at in self.gone.items() if at <= now}
-        changed = {self.chats[key] for key in self.fresh | expired if key in self.chats}
+        news = {key for key, here_until in self.fresh.items() if here_until <= now}
+        changed = {key: self.chats[key] for key in news | expired if key in self.chats}
         keys = set(self.fresh)
         if now - self.renewed >= RENEW_S:
-            keys = set(self.people)
+            keys |= self.people.keys()
             self.renewed = now
         self.fresh.clear()
         for key in expired:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from history import state
 from history.db import Driver
 from history.errors import StillhereError
+from history.times import now_ms
 from resume.live.frames import dump, state_frame
 from resume.live.loop import Timer
 from resume.live.plain_frames import encode_text
@@ -55,7 +56,7 @@ class WaitingList:
         self.timer = None
         self._read(self.agents)
         if self.places_changed and self.chats:
-            self.hub.read(state.places, self._show_places)
+            self.hub.read(places_now, self._show_places)
         self.places_changed = False
 
     def _read(self, clients: "set[Client]") -> None:
@@ -79,20 +80,23 @@ class WaitingList:
         if isinstance(places, StillhereError):
             return
         for chat_pk in self.chats & places.keys():
-            for client, cursor in self.hub.followers.get(chat_pk, {}).items():
-                known = self.hub.shown.get((chat_pk, cursor.place.role))
+            for client, cursor in self.hub.following.followers.get(chat_pk, {}).items():
+                known = self.hub.following.shown.get((chat_pk, cursor.place.role))
                 if known is None:
-                    self.hub.refresh(chat_pk)
-                elif known["queue"] and known["queue"]["position"] != places[chat_pk]:
-                    queue = known["queue"] | {"position": places[chat_pk]}
-                    client.say(state_frame(known | {"queue": queue, "head": cursor.sent}))
+                    self.hub.following.refresh(chat_pk)
+                elif known["queue"] and known["queue"]["position"] != places[chat_pk]["position"]:
+                    client.say(state_frame(known | {"queue": places[chat_pk], "head": cursor.sent}))
             self._remember_place(chat_pk, places[chat_pk])
 
-    def _remember_place(self, chat_pk: int, place: int) -> None:
+    def _remember_place(self, chat_pk: int, place: dict[str, Any]) -> None:
         for role in ("customer", "agent"):
-            known = self.hub.shown.get((chat_pk, role))
+            known = self.hub.following.shown.get((chat_pk, role))
             if known and known["queue"]:
-                known["queue"]["position"] = place
+                known["queue"] = place
+
+
+def places_now(driver: Driver) -> dict[int, dict[str, Any]]:
+    return state.places(driver, now_ms())
 
 
 def queues_of(agent_ids: list[str], driver: Driver) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from simple_websocket import Server
 from werkzeug.serving import make_server
 
 from resume.live.connection import Connection, Limits
-from resume.live.handover import SOCK_SERVER_OPTIONS, prepare_environ, take_socket
+from resume.live.handover import SOCK_SERVER_OPTIONS, prepare_environ, take_request, take_socket
 from resume.live.loop import Loop
 from resume.live.plain_frames import encode_text
 
@@ -55,6 +55,11 @@ def adopt(sock: socket.socket, early: bytes) -> None:
     connection.open(Echo(connection), early)
 
 
+def answer(sock: socket.socket, body: bytes) -> None:
+    with sock:
+        sock.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body)
+
+
 def make_app() -> Flask:
     app = Flask(__name__)
     app.config["SOCK_SERVER_OPTIONS"] = SOCK_SERVER_OPTIONS
@@ -67,6 +72,12 @@ def make_app() -> Flask:
     @Sock().route("/live", bp=blueprint)
     def live(ws: Server) -> None:
         loop.post(adopt, *take_socket(ws))
+
+    @app.post("/poll")
+    def poll() -> str:
+        body = request.get_data()
+        loop.post(answer, take_request(request.environ), body)
+        return "This is heard by nobody"
 
     @app.get("/threads")
     def count_threads() -> str:
