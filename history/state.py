@@ -21,8 +21,9 @@ STATE = (
     "LEFT JOIN thread t ON t.chat_pk = c.pk AND t.number = c.thread WHERE c.pk = ?"
 )
 PARTICIPANTS = (
-    "SELECT id, role, person_id, name, read, delivered, online_until_ms, last_seen_ms FROM participant "
-    "WHERE chat_pk = ? AND left_ms IS NULL ORDER BY joined_ms, id"
+    "SELECT p.id, p.role, p.person_id, p.name, p.read, p.delivered, coalesce(a.online_until_ms, p.online_until_ms), "
+    "p.last_seen_ms FROM participant p LEFT JOIN agent a ON a.id = p.person_id "
+    "WHERE p.chat_pk = ? AND p.left_ms IS NULL ORDER BY p.joined_ms, p.id"
 )
 POSITION = (
     "SELECT count(*) FROM chat WHERE status IN ('open', 'waiting') AND waiting_since_ms IS NOT NULL "

@@ -36,6 +36,7 @@ TICK_S = 1.0
 REPLACED, VERSION = 4002, 4326
 
 SEEN_CUSTOMER = "UPDATE participant SET online_until_ms = ?, last_seen_ms = ? WHERE id = ?"
+IN_CHARGE = "SELECT pk, id FROM chat WHERE agent_id IN_LIST AND status = 'active'"
 SEEN_AGENT = "UPDATE agent SET online_until_ms = ? WHERE id = ?"
 
 log = logging.getLogger("stillhere.hub")
@@ -234,8 +235,11 @@ class Hub:
         if keys or changed:
             people = [key for key in keys if key in self.presence.chats]
             agents = [key for key in keys if key not in self.presence.chats]
-            bells = [Commit(pk, chat, (), self.following.others_follow(pk, key)) for key, (pk, chat) in changed.items()]
-            self.writer.later(partial(save_leases, people, agents, bells))
+            bells = [
+                Commit(*chat, (), self.following.others_follow(chat[0], key)) for key, chat in changed.items() if chat
+            ]
+            in_charge = [key for key, chat in changed.items() if chat is None]
+            self.writer.later(partial(save_leases, people, agents, bells, in_charge))
         self.loop.call_later(TICK_S, self._tick)
 
 
@@ -247,10 +251,15 @@ def last_heard(client: Client) -> float:
     return client.connection.last_received
 
 
-def save_leases(people: list[str], agents: list[str], bells: list[Commit], transaction: Transaction) -> None:
-    """Moves leases on, and rings for the chats whose people come or go."""
+def save_leases(
+    people: list[str], agents: list[str], bells: list[Commit], in_charge: list[str], transaction: Transaction
+) -> None:
+    """Moves leases on, and rings for the chats whose people come or go, or the agents who are in charge of them."""
     now = transaction.now_ms
     until = now + int(LEASE_S * 1000)
     transaction.driver.run_many(SEEN_CUSTOMER, [(until, now, id) for id in people])
     transaction.driver.run_many(SEEN_AGENT, [(until, id) for id in agents])
     transaction.commits += bells
+    if in_charge:
+        chats = transaction.driver.rows(IN_CHARGE, transaction.driver.list_param(in_charge))
+        transaction.commits += [Commit(pk, id, (), True) for pk, id in chats]

@@ -36,11 +36,11 @@ class Presence:
             del self.people[key]
             self.gone[key] = now + LEASE_S + 1
 
-    def due(self, now: float) -> tuple[set[str], dict[str, tuple[int, str]]]:
-        """Whose leases are to be written now, and who looks different to others, with the chat."""
+    def due(self, now: float) -> tuple[set[str], dict[str, tuple[int, str] | None]]:
+        """Whose leases are to be written now, and who looks different to others, with the chat; agents have none."""
         expired = {key for key, at in self.gone.items() if at <= now}
         news = {key for key, here_until in self.fresh.items() if here_until <= now}
-        changed = {key: self.chats[key] for key in news | expired if key in self.chats}
+        changed = {key: self.chats.get(key) for key in news | expired}
         keys = set(self.fresh)
         if now - self.renewed >= RENEW_S:
             keys |= self.people.keys()

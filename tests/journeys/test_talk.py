@@ -17,6 +17,9 @@ def test_a_whole_talk_is_seen_by_both_as_the_log_has_it(server: Server, record: 
     ann.sees_status("active")
     assert ann.copy.state["agent"] == {"id": robin.me, "name": "Robin"}
 
+    ann.sees_here(robin)
+    robin.sees_here(ann)
+
     ann.types()
     robin.sees_typing(ann)
     ann.types(on=False)

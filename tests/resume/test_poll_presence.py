@@ -43,3 +43,11 @@ def test_a_visit_between_two_looks_counts_however_often_it_happens() -> None:
         presence.arrive(ANN, CHAT)
         presence.leave(ANN, 1000)
     assert presence.due(1001) == ({ANN}, {ANN: CHAT})
+
+
+def test_agents_come_and_go_without_a_chat() -> None:
+    presence = Presence(renewed=1000)
+    presence.arrive("ada", None)
+    assert presence.due(1000) == ({"ada"}, {"ada": None})
+    presence.leave("ada", 1001)
+    assert presence.due(1001 + LEASE_S + 1)[1] == {"ada": None}
