@@ -1,6 +1,6 @@
 /**
  * Acts on a chat (close, accept, …) that wait for their answer. The same id goes out again after a reconnect, until the
- * server has said yes or no; they are not stored, they end with the page. Used by `chat.js`.
+ * server has said yes or no; they are not stored, they end with the page. Used by `sender.js`.
  */
 
 import { newId } from "./ids.js";

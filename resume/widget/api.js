@@ -8,13 +8,14 @@ import { Refusal } from "./acts.js";
 const ROOT = "/api/v1";
 
 /**
- * @typedef {{name?: string, email?: string, page?: string, locale: string, time_zone: string,
+ * @typedef {{name?: string, email?: string, page?: string, locale?: string, time_zone?: string,
  *   message: {id: string, data: {text: string}}}} Beginning
  * @param {Beginning} beginning
+ * @param {string} [origin] of the service, if it is not that of the page
  * @returns {Promise<{chat: string, token: string}>}
  */
-export async function startChat(beginning) {
-  return (await call("/chats", { method: "POST", body: JSON.stringify(beginning) })).json();
+export async function startChat(beginning, origin = "") {
+  return (await call("/chats", { method: "POST", body: JSON.stringify(beginning) }, origin)).json();
 }
 
 /**
@@ -31,11 +32,11 @@ export async function fetchTranscript(chat, token) {
   return (await call(`/chats/${encodeURIComponent(chat)}/transcript?format=text`, { headers })).blob();
 }
 
-/** @param {string} path @param {RequestInit} request @returns {Promise<Response>} */
-async function call(path, request) {
+/** @param {string} path @param {RequestInit} request @param {string} [origin] @returns {Promise<Response>} */
+async function call(path, request, origin = "") {
   const headers = { "Content-Type": "application/json", ...request.headers };
   const options = { ...request, headers, cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer" };
-  const answer = await fetch(ROOT + path, /** @type {RequestInit} */ (options)).catch(() => {
+  const answer = await fetch(origin + ROOT + path, /** @type {RequestInit} */ (options)).catch(() => {
     throw new Refusal({ code: "offline" });
   });
   if (!answer.ok) throw new Refusal(await answer.json().catch(() => ({ code: "internal" })));

@@ -1,18 +1,19 @@
 /**
- * One chat as this client follows it: its events, its state, its outbox, who types and how far others have read.
+ * One chat as this client follows it: its events, its state, who types and how far others have read.
  *
  * Frames of the chat come in through the methods of the first half, called by `stillhere.js`; pages use the second half,
- * which is described there. It reaches the connection and the browser's store through `Wire` only.
+ * which docs/client.md describes. What this client says itself is in the hands of `sender.js`. It reaches the connection,
+ * the browser's store and other tabs through `Wire` only.
  */
 
-import { Acts } from "./acts.js";
 import { Feed } from "./feed.js";
-import { newId } from "./ids.js";
 import { Kept } from "./kept.js";
-import { Outbox } from "./outbox.js";
 import { Reach, Typers } from "./people.js";
+import { Sender } from "./sender.js";
 
 const TYPING_EVERY_MS = 3_000;
+const ASK_AGAIN_MS = 1_000;
+const NEWS_MS = 1_000; // so long after another tab's word the event should have come by itself
 
 /**
  * @typedef {import("./log.js").Event} Event
@@ -23,45 +24,45 @@ const TYPING_EVERY_MS = 3_000;
  * @property {() => boolean} online
  * @property {(frame: Record<string, any>) => boolean} send
  * @property {(name: string, detail: Record<string, any>) => void} emit
- * @property {import("./store.js").Store} store
+ * @property {(word: import("./tabs.js").Word) => void} tell to other tabs
+ * @property {() => void} check is the connection still alive?
+ * @property {() => number} now what the server's clock says, in milliseconds since 1970
+ * @property {() => number} frameBytes the largest frame that the server takes
+ * @property {Promise<import("./store.js").Store>} store
  */
 
 export class Chat {
   /** @type {Record<string, any> | null} */ state = null;
   /** @type {string | null} */ me = null;
   ready = false;
-  #loaded = false;
   #feeds = { public: new Feed(), internal: new Feed() };
-  #acts = new Acts();
   #typers = new Typers(() => this.wire.emit("typing", { chat: this }));
   #reach = new Reach();
   #readHere = 0;
-  #typingSent_ms = 0;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */ #pause;
+  #typingSent_ms = -Infinity;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #askTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #newsTimer;
   /** @type {Kept} */ #kept;
+  /** @type {Sender} */ #sender;
 
   /** @param {string} id @param {Wire} wire */
   constructor(id, wire) {
     this.id = id;
     this.wire = wire;
-    this.outbox = new Outbox(id, wire.role === "customer");
     this.#kept = new Kept(wire.store, id);
+    this.#sender = new Sender(this, this.#kept);
   }
 
   // What the connection brings
 
   /** What this browser kept: own messages, and with `withTail` the newest events. @param {boolean} withTail */
   async load(withTail) {
-    const [tail, entries] = await Promise.all([withTail ? this.#kept.tail() : undefined, this.#kept.entries(Date.now())]);
-    if (tail && !this.ready) {
-      this.me = tail.me;
-      this.#feeds.public.log.take(tail.events);
-      this.takeState(tail.state);
-    }
-    this.outbox.adopt(entries);
-    this.#loaded = true;
+    const [tail] = await Promise.all([withTail ? this.#kept.tail() : undefined, this.#sender.load()]);
+    if (!tail || this.ready) return;
+    this.me = tail.me;
+    this.#feeds.public.log.take(tail.events);
+    this.takeState(tail.state);
     this.#changed();
-    this.#pump();
   }
 
   /** Where this client's copy ends, for hello and watch. */
@@ -87,16 +88,18 @@ export class Chat {
     this.#feeds.public.log.take(events);
     this.#feeds.public.known(head);
     if (this.wire.role === "agent") this.#feeds.internal.known(Infinity); // the resume does not speak of notes
-    this.#recognise(events);
-    if (reset === "diverged") this.#kept.keep(this.outbox.offerAgain(idsOf(events), Date.now()));
+    this.#sender.recognise(events, me, "public");
+    this.#sender.erasedTo(floor);
+    if (reset === "diverged") this.#sender.offerAgain(events);
     this.takeState(state);
     this.#changed();
     if (this.#readHere > (this.participant(me)?.read ?? 0)) this.#sendRead();
     this.#askAll();
-    this.#pump();
+    this.#sender.pump();
+    this.#sender.look();
   }
 
-  /** @param {Record<string, any>} frame an `event` @returns {boolean} whether it moved the mark */
+  /** @param {Record<string, any>} frame an `event` */
   event({ type, chat, stream, ...rest }) {
     const event = /** @type {Event} */ (rest);
     const feed = this.#feeds[/** @type {Stream} */ (stream)];
@@ -105,17 +108,17 @@ export class Chat {
       feed.known(event.seq);
       this.#askAll();
     }
-    if (outcome !== "applied") return false;
-    this.#recognise([event]);
+    if (outcome !== "applied") return;
+    this.#sender.recognise([event], this.me, stream);
     this.#typers.stops(event.by);
     this.#changed();
-    return true;
   }
 
   /** @param {Record<string, any>} page */
   page({ stream, events, floor }) {
     this.#feeds[/** @type {Stream} */ (stream)].page(events, floor ?? 0);
-    this.#recognise(events);
+    this.#sender.recognise(events, this.me, stream);
+    this.#sender.erasedTo(stream === "public" ? (floor ?? 0) : 0);
     this.#changed();
     this.#askAll();
   }
@@ -126,24 +129,41 @@ export class Chat {
     this.#askAll();
   }
 
+  /** Another tab says so: if it does not come by itself, the connection is asked whether it lives. @param {number} head */
+  hearsOf(head) {
+    if (head <= this.top) return;
+    clearTimeout(this.#newsTimer);
+    this.#newsTimer = setTimeout(() => {
+      if (head <= this.top) return;
+      this.wire.check();
+      this.known(head);
+    }, NEWS_MS);
+  }
+
+  /** Another tab has written something into the outbox. */
+  lookIntoOutbox() {
+    this.#sender.look();
+  }
+
   /** @param {Record<string, any>} ack */
   ack(ack) {
-    if (this.#acts.acked(ack)) return;
-    const entry = this.outbox.stored(ack.id, ack.seq);
-    if (!entry) return;
-    this.#kept.keep([entry]);
-    this.#changed();
-    this.#pump();
+    this.#sender.acked(ack);
   }
 
   /** @param {Record<string, any>} nack */
   nack(nack) {
     if (nack.state) this.takeState(nack.state);
-    if (!this.#acts.nacked(nack, Date.now())) {
-      this.#kept.keep(this.outbox.refused(/** @type {any} */ (nack), Date.now()));
-      this.#changed();
-    }
-    this.#pump();
+    if (nack.code === "erased") this.erase();
+    else if (nack.id) this.#sender.nacked(nack);
+    else this.#questionRefused(nack);
+  }
+
+  /** A `get` was not answered. @param {Record<string, any>} nack */
+  #questionRefused({ retry, after_ms, code, detail }) {
+    for (const feed of Object.values(this.#feeds)) feed.lost();
+    clearTimeout(this.#askTimer);
+    if (retry) this.#askTimer = setTimeout(() => this.#askAll(), after_ms ?? ASK_AGAIN_MS);
+    else this.wire.emit("error", { code, detail, chat: this.id });
   }
 
   /** States are whole; an older one than the one held says nothing. @param {Record<string, any>} state */
@@ -172,19 +192,24 @@ export class Chat {
     else this.#typers.stops(participant);
   }
 
+  /** The sender says that what is on its way has changed. */
+  outgoingChanged() {
+    this.wire.emit("events", { chat: this });
+  }
+
   /** The connection is gone; nothing asked for will be answered. */
   lost() {
     for (const feed of Object.values(this.#feeds)) feed.lost();
-    this.outbox.landed();
-    this.#acts.lost();
-    clearTimeout(this.#pause);
+    this.#sender.lost();
+    clearTimeout(this.#askTimer);
     this.#typers.clear();
   }
 
   /** Nobody follows this chat any more. @param {string} code @param {string} detail */
   leave(code, detail) {
     this.lost();
-    this.#acts.abandon(code, detail);
+    this.#sender.abandon(code, detail);
+    clearTimeout(this.#newsTimer);
     this.#kept.rest();
   }
 
@@ -192,13 +217,12 @@ export class Chat {
   erase() {
     this.leave("erased", "This chat was erased");
     this.#startOver();
-    this.#kept.wipe(this.outbox.entries);
+    this.#sender.wipe();
     this.#kept.wipeTail();
-    this.outbox = new Outbox(this.id, this.outbox.reopens);
     this.wire.emit("error", { code: "erased", detail: "This chat was erased", chat: this.id });
   }
 
-  // What pages use; described in stillhere.js
+  // What pages use; described in docs/client.md
 
   get events() {
     return this.#feeds.public.log.events();
@@ -209,12 +233,22 @@ export class Chat {
   }
 
   get outgoing() {
-    return this.outbox.entries
+    return this.#sender.outbox.entries
       .filter((entry) => entry.state !== "stored" || this.#comesStill(entry))
       .map(({ id, data, stream, composed_ms, state, code, detail }) => {
         const status = state === "stored" || state === "refused" ? state : "sending";
         return { id, data, stream, composed_ms, status, code, detail };
       });
+  }
+
+  /** How many own messages the server does not keep yet. */
+  get unsent() {
+    return this.#sender.outbox.unsent.length;
+  }
+
+  /** Whether the thread has ended, so that a message begins a new one. */
+  get closed() {
+    return this.state?.status === "closed";
   }
 
   get hasOlder() {
@@ -242,27 +276,18 @@ export class Chat {
    */
   send(text, { stream = "public", ...more } = {}) {
     const place = stream === "internal" ? { after: this.top } : {};
-    const entry = this.outbox.compose({ id: newId(), data: { text, ...place, ...more }, stream }, Date.now());
-    this.#typingSent_ms = 0;
-    this.#changed();
-    this.#kept.keepFirst(entry).then(() => {
-      this.outbox.kept(entry.id);
-      this.#pump();
-    });
-    return entry.id;
+    this.#typingSent_ms = -Infinity;
+    return this.#sender.compose({ text, ...place, ...more }, stream);
   }
 
   /** @param {string} id */
   again(id) {
-    this.#kept.keep([this.outbox.again(id)]);
-    this.#changed();
-    this.#pump();
+    this.#sender.again(id);
   }
 
   /** @param {string} id */
   drop(id) {
-    this.#kept.wipe([this.outbox.drop(id)]);
-    this.#changed();
+    this.#sender.drop(id);
   }
 
   /**
@@ -272,9 +297,7 @@ export class Chat {
    * @returns {Promise<Record<string, any>>} the ack; rejects with a Refusal
    */
   act(action, data, { expect_rev } = {}) {
-    const answer = this.#acts.add({ chat: this.id, action, data, expect_rev });
-    this.#pump();
-    return answer;
+    return this.#sender.act({ chat: this.id, action, data, expect_rev });
   }
 
   /** @param {number} seq */
@@ -286,9 +309,9 @@ export class Chat {
 
   /** @param {boolean} on */
   typing(on) {
-    const now_ms = Date.now();
-    if (on ? now_ms - this.#typingSent_ms < TYPING_EVERY_MS : this.#typingSent_ms === 0) return;
-    this.#typingSent_ms = on ? now_ms : 0;
+    const now_ms = performance.now();
+    if (on ? now_ms - this.#typingSent_ms < TYPING_EVERY_MS : this.#typingSent_ms === -Infinity) return;
+    this.#typingSent_ms = on ? now_ms : -Infinity;
     this.wire.send({ type: "typing", chat: this.id, on });
   }
 
@@ -301,15 +324,6 @@ export class Chat {
 
   // Inside
 
-  /** Own messages among events are stored, and redacted ones must not stay in this browser. @param {Event[]} events */
-  #recognise(events) {
-    this.#kept.keep(events.filter((event) => event.by === this.me).map((event) => this.outbox.stored(event.id, event.seq)));
-    for (const event of events) {
-      if (event.kind === "redact") this.#kept.wipe([this.outbox.forget(event.data.seq)]);
-      if (event.data.redacted) this.#kept.wipe([this.outbox.forget(event.seq)]);
-    }
-  }
-
   /** An own message that is acknowledged while its event is still on the way. @param {Entry} entry */
   #comesStill(entry) {
     return this.ready && (entry.seq ?? 0) > this.#feeds[entry.stream].log.top;
@@ -321,24 +335,6 @@ export class Chat {
       const question = this.#feeds[stream].next();
       if (question) this.wire.send({ type: "get", chat: this.id, stream, ...question });
     }
-  }
-
-  /** Sends what may be sent now, and comes back when a pause is over. */
-  #pump() {
-    if (!this.ready || !this.#loaded || !this.wire.online()) return;
-    for (const entry of this.outbox.take(Date.now())) this.wire.send(this.#sendFrame(entry));
-    // An act waits for the messages written before it: a close must not overtake a last word.
-    if (this.outbox.unsent.length === 0) this.#acts.sendAll(this.wire.send, Date.now());
-    const next_ms = this.outbox.next_ms ?? this.#acts.next_ms;
-    clearTimeout(this.#pause);
-    if (next_ms !== null) this.#pause = setTimeout(() => this.#pump(), Math.max(0, next_ms - Date.now()));
-  }
-
-  /** @param {Entry} entry */
-  #sendFrame({ id, prev, data, stream, reopen }) {
-    const frame = { type: "send", chat: this.id, id, prev, data };
-    if (stream === "internal") return { ...frame, stream };
-    return reopen || this.state?.status === "closed" ? { ...frame, reopen: true } : frame;
   }
 
   #sendRead() {
@@ -355,15 +351,10 @@ export class Chat {
 
   #changed() {
     this.#rememberTail();
-    this.wire.emit("events", { chat: this });
+    this.outgoingChanged();
   }
 
   #rememberTail() {
     this.#kept.keepTail(() => ({ me: this.me, state: this.state, events: this.events }));
   }
-}
-
-/** @param {Event[]} events */
-function idsOf(events) {
-  return new Set(events.map((event) => event.id));
 }

@@ -2,8 +2,11 @@
  * Message ids: UUIDv7 (RFC 9562), so that the server's unique index grows at its end.
  *
  * Ids of one page rise even if its clock falls back: 12 bits count within a millisecond (RFC 9562, section 6.2, method 1).
- * Pure but for `newId`, which takes the browser's clock and random.
+ * Pure but for `newId`, which takes the clock and the random of where it runs.
  */
+
+// Pages and newer Nodes have it; Node 18 does not show it to modules by itself.
+const source = globalThis.crypto ?? (await import("node:crypto")).webcrypto;
 
 const COUNTER_LIMIT = 0x1000;
 const COUNTER_SEED_LIMIT = 0x800; // the upper half stays free for counting
@@ -40,4 +43,4 @@ function uuid7(ms, counter, tail) {
 }
 
 /** A new UUIDv7. */
-export const newId = makeIdSource(Date.now, (bytes) => crypto.getRandomValues(bytes));
+export const newId = makeIdSource(Date.now, (bytes) => source.getRandomValues(bytes));

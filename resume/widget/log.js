@@ -64,7 +64,7 @@ export class Log {
    */
   take(page) {
     if (page.length === 0) return;
-    for (const event of page) if (!this.#events.has(event.seq)) this.#events.set(event.seq, event);
+    for (const event of page) if (event.data.redacted || !this.#events.has(event.seq)) this.#events.set(event.seq, event);
     this.#runs = joined([...this.#runs, { from: page[0].seq, to: page[page.length - 1].seq }]);
     for (const event of page) if (event.kind === "redact") this.#redact(event.data.seq);
   }

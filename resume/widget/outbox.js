@@ -3,7 +3,8 @@
  * have lost them, and then they are offered again.
  *
  * It decides what may be sent now (protocol 4.4: at most eight in flight, in order of composing, one at a time after a
- * refusal that may pass). Pure: time comes in as an argument; `chat.js` stores entries and sends them.
+ * refusal that may pass). Pure: time comes in as an argument; `sender.js` stores entries and sends them. Pauses are measured
+ * on a clock that never jumps, ages on that of the server.
  */
 
 import { growing } from "./pace.js";
@@ -108,6 +109,17 @@ export class Outbox {
   }
 
   /**
+   * What other tabs have put into the browser's store, or have seen stored. Each tab goes on with its own chain of `prev`.
+   * @param {Entry[]} found
+   * @param {number} not_before_ms until then it is left to the tab that wrote it
+   */
+  meet(found, not_before_ms) {
+    for (const { id, state, seq } of found) if (state === "stored" && seq !== undefined) this.stored(id, seq);
+    const fresh = found.filter((entry) => !this.find(entry.id)).map((entry) => ({ ...asFound(entry), not_before_ms }));
+    this.#entries = [...this.#entries, ...fresh].sort(byOrder);
+  }
+
+  /**
    * What may be sent now; it counts as in flight from here on.
    * @param {number} now_ms
    * @returns {Entry[]} oldest first
@@ -209,11 +221,15 @@ export class Outbox {
     return Object.assign(entry, { state: "waiting", not_before_ms: 0, tries: 0, code: undefined, detail: undefined });
   }
 
-  /** That event was redacted: its text must not stay here. @param {number} seq @returns {Entry | undefined} */
-  forget(seq) {
-    const entry = this.#entries.find((each) => each.state === "stored" && each.seq === seq);
-    if (entry) this.#entries = this.#entries.filter((each) => each !== entry);
-    return entry;
+  /**
+   * Stored messages whose text must not stay here, because their events were redacted or erased.
+   * @param {(entry: Entry & {seq: number}) => boolean} gone
+   * @returns {Entry[]} those that were here
+   */
+  forget(gone) {
+    const here = this.#entries.filter((entry) => entry.state === "stored" && gone(/** @type {any} */ (entry)));
+    this.#entries = this.#entries.filter((entry) => !here.includes(entry));
+    return here;
   }
 
   /** Give a refused message up. @param {string} id @returns {Entry | undefined} */

@@ -2,89 +2,43 @@
  * The client library of Stillhere: one live connection, the chats it follows, and an outbox that forgets nothing.
  *
  * The customer's chat (`panel.js`) and the agents' desk stand on it; it draws nothing and touches no element of the page.
- * It speaks protocol version 1 and keeps the rules of its section 4.4. Served as `/assets/stillhere.js`.
+ * It speaks protocol version 1 and keeps the rules of its section 4.4, in pages (served as `/assets/stillhere.js`) and in
+ * Node from 18 on. docs/client.md describes all of it.
  *
  *     import { connect } from "/assets/stillhere.js";
  *
- *     const client = connect({ role: "agent" });                       // an agent: the cookie of the same origin
- *     const client = connect({ role: "customer", token, chats: [id] }); // a customer: resume token
- *     const off = client.on("events", ({ chat }) => draw(chat));
- *     client.watch([chatId]);                                          // agents
- *     client.chat(chatId).send("Hello");
- *
- * ## connect(options) -> Client
- *   role     "customer" (default) or "agent"
- *   token    resume token; customers only
- *   chats    ids to follow from the start; a customer without any gets the newest chat of the session
- *   url      of the live endpoint; default `/api/v1/live` of this origin
- *   store    "browser" (default for customers: IndexedDB, memory if refused) or "memory" (default for agents: nothing of a
- *            customer stays on the agent's machine; what was not sent is gone with the page, so ask before leaving)
- *
- * ## Client
- *   status             "starting", "online", "connecting" (3 s without a link), "offline" (10 s) or "stopped"
- *   on(name, listener) listen; returns a function that stops listening. A listener gets one object.
- *   chat(id)           the Chat, or undefined while it is not known
- *   chats()            all Chats known
- *   watch(ids)         agents: follow chats. They stay followed over reconnects. Answered by "chat" and "events".
- *   unwatch(ids)       agents: stop following
- *   queue()            agents: subscribe to the waiting list, over reconnects too; answered by "queue"
- *   unsent()           number of own messages that are not stored by the server yet
- *   close()            leave; the page is done with it
- *   forget()           leave, and wipe what this browser keeps of the chats; a promise
- *
- * ## Events of a client
- *   status  {status, code?, detail?}   "stopped" carries the close code (4201, 4202: a new token is needed; 4002, 43xx: final)
- *   chat    {chat}                     the chat's state changed (or is known for the first time)
- *   events  {chat}                     `events`, `notes` or `outgoing` of the chat changed
- *   typing  {chat}                     `chat.typers` changed
- *   read    {chat}                     somebody's delivered or read mark moved
- *   queue   {waiting, mine}            as in the protocol
- *   token   {token}                    rotated: keep this one from now on
- *   error   {code, detail, chat?}      the server refused something that no promise tells of, or erased the chat with
- *                                      this id ("erased"); `chat` is an id here
- *
- * ## Chat
- *   id, state, me      state as in protocol 3.4, null until known; `me` is the own participant id or null
- *   ready              whether the newest page is there; never say "no messages" before
- *   events             public events in order, without a hole, ascending; the newest is the last
- *   notes              internal events (agents), ascending, each with `data.after`: the public seq it belongs behind
- *   outgoing           own messages that are not among the events yet:
- *                      {id, data, stream, composed_ms, status: "sending" | "stored" | "refused", code?, detail?}
- *   hasOlder           whether events before `events[0]` exist on the server
- *   typers             ids of the other participants who type now
- *   participant(id)    {id, role, name, read, delivered, online, last_seen} or undefined
- *   fate(event)        of an own event: "stored", "delivered" or "read"
- *   send(text, {stream?, reply_to?, attachments?}) -> id       stored before the first try; reopens a closed chat
- *   again(id)          try a refused message once more;  drop(id)  give a refused message up
- *   act(action, data?, {expect_rev?}) -> Promise<ack>          rejects with a Refusal {code, detail, state?};
- *                      action: close, reopen, rate, accept, transfer, release, redact
- *   read(seq)          seen on screen up to here; marks only rise
- *   typing(on)         call at each key press; the library keeps the pace
- *   older() -> Promise fetches a page before `events[0]`; resolves when it is there, at once if there is none
- *
- * Also exported: `newId()` (UUIDv7), `Refusal`.
+ *     const client = connect({ token, chats: [id] });  // a customer; agents: connect({ role: "agent" }), then watch([id])
+ *     client.addEventListener("events", ({ detail }) => draw(detail.chat));
+ *     client.chat(id).send("Hello");
  */
 
 import { Chat } from "./chat.js";
+import { newId } from "./ids.js";
 import { Line } from "./line.js";
 import { memoryStore, openStore } from "./store.js";
+import { openTabs } from "./tabs.js";
+import { makeTransports } from "./transports.js";
 
 export { Refusal } from "./acts.js";
+export { startChat } from "./api.js";
 export { newId } from "./ids.js";
 
-const LIVE_PATH = "/api/v1/live";
 const CLIENT_NAME = "stillhere.js 1";
 const PONG_EVERY_EVENTS = 50; // while catching up
 const PONG_SOON_MS = 400; // so that the sender sees "delivered" before the next heartbeat
+const WATCH_AGAIN_MS = 1_000;
 const TAB_CHARACTERS = 16;
+const FRAME_BYTES = 64 * 1024;
 
 /**
  * @typedef {object} Options
  * @property {"customer" | "agent"} [role]
  * @property {string} [token]
  * @property {string[]} [chats]
- * @property {string} [url]
+ * @property {string} [origin]
  * @property {"browser" | "memory"} [store]
+ * @property {typeof globalThis.WebSocket | null} [WebSocket]
+ * @property {typeof globalThis.fetch} [fetch]
  */
 
 /** @param {Options} [options] @returns {Client} */
@@ -92,44 +46,74 @@ export function connect(options) {
   return new Client(options ?? {});
 }
 
-class Client {
+/** An event of a client; `detail` is what it tells. (Node 18 has no CustomEvent.) */
+class Told extends Event {
+  /** @param {string} name @param {Record<string, any>} detail */
+  constructor(name, detail) {
+    super(name);
+    this.detail = detail;
+  }
+}
+
+class Client extends EventTarget {
   status = "starting";
   /** @type {Map<string, Chat>} */ #chats = new Map();
-  /** @type {Map<string, Set<(detail: any) => void>>} */ #listeners = new Map();
-  /** @type {Line | null} */ #line = null;
-  /** @type {import("./store.js").Store} */ #store = memoryStore();
-  #tab = crypto.getRandomValues(new Uint8Array(TAB_CHARACTERS / 2)).reduce((text, byte) => text + hex(byte), "");
+  /** @type {Line} */ #line;
+  /** @type {Promise<import("./store.js").Store>} */ #store;
+  /** @type {ReturnType<typeof openTabs> | null} */ #tabs = null;
+  #tabNames = { socket: newTabName(), poll: newTabName() }; // the server ends whoever has the same name
   #queueWanted = false;
-  #applied = 0;
+  #applied = 0; // events since the last word about them
+  #ahead_ms = 0; // how far the server's clock is ahead of this one
+  #frameBytes = FRAME_BYTES;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #pongTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #watchTimer;
   #closed = false;
 
   /** @param {Options} options */
-  constructor({ role = "customer", token, chats = [], url = liveUrl(), store }) {
-    this.role = role;
-    this.token = token;
-    this.#start(url, chats, store ?? (role === "agent" ? "memory" : "browser"));
+  constructor(options) {
+    super();
+    this.role = options.role ?? "customer";
+    this.token = options.token;
+    this.#line = this.#makeLine(options);
+    const store = options.store ?? (this.role === "agent" ? "memory" : "browser");
+    this.#store = store === "browser" ? openStore() : Promise.resolve(memoryStore());
+    if (store === "browser") this.#tabs = openTabs((word) => this.#hearTab(word));
+    this.#start((options.chats ?? []).map((id) => this.#follow(id)));
   }
 
-  /** @param {string} url @param {string[]} chats @param {"browser" | "memory"} store */
-  async #start(url, chats, store) {
-    if (store === "browser") this.#store = await openStore();
-    await Promise.all(chats.map((id) => this.#follow(id).load(true)));
-    if (this.#closed) return;
-    this.#line = new Line(url, {
-      hello: () => this.#hello(),
-      frame: (frame) => this.#hear(frame),
-      lost: () => this.#chats.forEach((chat) => chat.lost()),
-      status: (status) => this.#tell(status),
+  /** @param {Options} options */
+  #makeLine(options) {
+    const transports = makeTransports(options, this.role === "agent" ? "same-origin" : "omit", (way) => ({
+      hello: () => this.#hello(this.#tabNames[way]),
+      follow: () => this.#followed(),
       marks: () => this.#marks(),
-    });
+    }));
+    const ears = {
+      frame: (/** @type {any} */ frame) => this.#hear(frame),
+      lost: () => this.#chats.forEach((chat) => chat.lost()),
+      status: (/** @type {import("./line.js").Status} */ status) => this.#tell(status),
+      marks: () => this.#marks(),
+    };
+    return new Line(ears, transports);
+  }
+
+  /** @param {Chat[]} chats what this browser has of them is known before the server is asked for the rest */
+  async #start(chats) {
+    await Promise.all(chats.map((chat) => chat.load(true)));
+    if (!this.#closed) this.#line.start();
   }
 
   /** @param {string} name @param {(detail: any) => void} listener @returns {() => void} */
   on(name, listener) {
-    const listeners = this.#listeners.get(name) ?? new Set();
-    this.#listeners.set(name, listeners.add(listener));
-    return () => listeners.delete(listener);
+    const heard = (/** @type {Event} */ event) => listener(/** @type {Told} */ (event).detail);
+    this.addEventListener(name, heard);
+    return () => this.removeEventListener(name, heard);
+  }
+
+  /** What the server's clock says; no decision depends on it. @returns {number} milliseconds since 1970 */
+  now() {
+    return Date.now() + this.#ahead_ms;
   }
 
   /** @param {string} id */
@@ -162,37 +146,62 @@ class Client {
   }
 
   unsent() {
-    return this.chats().reduce((sum, chat) => sum + chat.outbox.unsent.length, 0);
+    return this.chats().reduce((sum, chat) => sum + chat.unsent, 0);
+  }
+
+  /** Goes on with another token after "stopped". @param {string} token */
+  renew(token) {
+    this.token = token;
+    this.#line.start();
   }
 
   close() {
     this.#closed = true;
-    this.#line?.close();
+    this.#line.close();
+    this.#tabs?.close();
+    clearTimeout(this.#pongTimer);
+    clearTimeout(this.#watchTimer);
     this.#chats.forEach((chat) => chat.leave("left", "The connection was closed"));
   }
 
   async forget() {
     this.close();
-    await this.#store.clear();
+    await (await this.#store).clear();
   }
 
   /** @param {string} id @returns {Chat} */
   #follow(id) {
     const chat = new Chat(id, {
       role: this.role,
-      online: () => this.#line?.ready ?? false,
+      online: () => this.#line.ready,
       send: (frame) => this.#send(frame),
       emit: (name, detail) => this.#emit(name, detail),
+      tell: (word) => this.#tabs?.tell(word),
+      check: () => this.#line.wake(),
+      now: () => this.now(),
+      frameBytes: () => this.#frameBytes,
       store: this.#store,
     });
     this.#chats.set(id, chat);
     return chat;
   }
 
-  #hello() {
+  /** @param {string} tab */
+  #hello(tab) {
     const { role, token } = this;
-    const who = role === "customer" ? { token, chats: this.chats().map((chat) => chat.mark) } : { chats: [] };
-    return { type: "hello", ...who, tab: this.#tab, client: CLIENT_NAME };
+    const who = role === "customer" ? { token, chats: this.#positions() } : { chats: [] };
+    return { type: "hello", ...who, tab, client: CLIENT_NAME };
+  }
+
+  /** What an agent wants to follow, said once each connection. */
+  #followed() {
+    if (this.role !== "agent") return [];
+    const watch = this.#chats.size > 0 ? [{ type: "watch", chats: this.#positions() }] : [];
+    return this.#queueWanted ? [...watch, { type: "queue" }] : watch;
+  }
+
+  #positions() {
+    return this.chats().map((chat) => chat.mark);
   }
 
   /** @param {Record<string, any>} frame */
@@ -200,46 +209,52 @@ class Client {
     if (frame.type === "welcome") this.#welcome(frame);
     else if (frame.type === "queue") this.#emit("queue", { waiting: frame.waiting, mine: frame.mine });
     else if (frame.type === "ping") this.#heads(frame.heads ?? {});
-    else if (frame.type === "nack" && !frame.id) this.#emit("error", { code: frame.code, detail: frame.detail, chat: frame.chat });
+    else if (frame.type === "resume") this.#resume(frame);
     else if (frame.chat) this.#hearOfChat(frame);
+    else if (frame.type === "nack") this.#watchRefused(frame);
   }
 
   /** @param {Record<string, any>} welcome */
-  #welcome({ token, chats }) {
+  #welcome({ token, chats, now, limits }) {
+    this.#ahead_ms = (Date.parse(now) || Date.now()) - Date.now();
+    this.#frameBytes = limits?.frame_bytes ?? FRAME_BYTES;
     if (token) {
       this.token = token;
       this.#emit("token", { token });
     }
     chats.forEach((/** @type {any} */ resume) => this.#resume(resume));
-    if (this.role !== "agent") return;
-    if (this.#chats.size > 0) this.#send({ type: "watch", chats: this.chats().map((chat) => chat.mark) });
-    if (this.#queueWanted) this.#send({ type: "queue" });
+  }
+
+  /** @param {Record<string, any>} nack */
+  #watchRefused({ retry, after_ms, code, detail }) {
+    this.#emit("error", { code, detail });
+    clearTimeout(this.#watchTimer);
+    if (retry) this.#watchTimer = setTimeout(() => this.#followed().forEach((frame) => this.#send(frame)), after_ms ?? WATCH_AGAIN_MS);
   }
 
   /** @param {Record<string, any>} resume */
   #resume(resume) {
-    let chat = this.#chats.get(resume.chat);
-    if (!chat && this.role === "agent") return; // unwatched meanwhile
-    if (!chat) {
-      chat = this.#follow(resume.chat);
-      chat.load(false);
+    if (!this.#chats.has(resume.chat)) {
+      if (this.role === "agent") return; // unwatched meanwhile
+      this.#follow(resume.chat).load(false);
     }
-    chat.resume(resume);
-    this.#count(resume.events.length > 0);
+    this.#hearOfChat({ ...resume, type: "resume" });
   }
 
   /** @param {Record<string, any>} frame */
   #hearOfChat(frame) {
     const chat = this.#chats.get(frame.chat);
-    if (frame.type === "resume") this.#resume(frame);
-    else if (!chat) return;
-    else if (frame.type === "event") this.#count(chat.event(frame));
+    if (!chat) return;
+    const before = chat.top;
+    if (frame.type === "resume") chat.resume(frame);
+    else if (frame.type === "event") chat.event(frame);
     else if (frame.type === "page") chat.page(frame);
     else if (frame.type === "ack") chat.ack(frame);
     else if (frame.type === "nack") chat.nack(frame);
     else if (frame.type === "state") chat.takeState(frame.state);
     else if (frame.type === "read") chat.marks(frame);
     else if (frame.type === "typing") chat.othersTyping(frame);
+    if (chat.top > before) this.#applies(chat, chat.top - before);
   }
 
   /** @param {Record<string, number>} heads */
@@ -247,15 +262,23 @@ class Client {
     for (const [id, head] of Object.entries(heads)) this.#chats.get(id)?.known(head);
   }
 
-  /** Tells the server how far we are, without waiting for its ping. @param {boolean} applied */
-  #count(applied) {
-    if (!applied) return;
+  /** @param {import("./tabs.js").Word} word */
+  #hearTab({ chat, head, outbox }) {
+    if (head) this.chat(chat)?.hearsOf(head);
+    if (outbox) this.chat(chat)?.lookIntoOutbox();
+  }
+
+  /** Tells the server and other tabs how far we are, without waiting for a ping. @param {Chat} chat @param {number} count */
+  #applies(chat, count) {
+    this.#tabs?.tell({ chat: chat.id, head: chat.top });
     clearTimeout(this.#pongTimer);
-    if (++this.#applied % PONG_EVERY_EVENTS === 0) this.#pong();
+    this.#applied += count;
+    if (this.#applied >= PONG_EVERY_EVENTS) this.#pong();
     else this.#pongTimer = setTimeout(() => this.#pong(), PONG_SOON_MS);
   }
 
   #pong() {
+    this.#applied = 0;
     this.#send({ type: "pong", n: 0, have: this.#marks() });
   }
 
@@ -271,23 +294,15 @@ class Client {
 
   /** @param {Record<string, any>} frame */
   #send(frame) {
-    return this.#line?.send(frame) ?? false;
+    return this.#line.send(frame);
   }
 
   /** @param {string} name @param {Record<string, any>} detail */
   #emit(name, detail) {
-    this.#listeners.get(name)?.forEach((listener) => listener(detail));
+    this.dispatchEvent(new Told(name, detail));
   }
 }
 
-/** The live endpoint of the origin that this page came from. */
-function liveUrl() {
-  const url = new URL(LIVE_PATH, location.href);
-  url.protocol = url.protocol.replace("http", "ws");
-  return url.href;
-}
-
-/** @param {number} byte */
-function hex(byte) {
-  return byte.toString(16).padStart(2, "0");
+function newTabName() {
+  return newId().replaceAll("-", "").slice(-TAB_CHARACTERS);
 }

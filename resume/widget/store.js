@@ -60,6 +60,7 @@ function openDatabase() {
     };
     request.onsuccess = () => {
       clearTimeout(deadline);
+      request.result.onversionchange = () => request.result.close(); // a newer page must not have to wait for this one
       resolve(request.result);
     };
     request.onerror = request.onblocked = () => reject(request.error);

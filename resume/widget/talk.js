@@ -70,7 +70,7 @@ export class Talk {
     const nameOf = (/** @type {string} */ id) => this.#nameOf(id);
     const { events, outgoing, me } = chat;
     const fate = (/** @type {any} */ event) => chat.fate(event);
-    this.#messages.draw(linesOf({ events, outgoing, me, fate, nameOf }, { locale: navigator.language, now_ms: Date.now() }), this.#fetching);
+    this.#messages.draw(linesOf({ events, outgoing, me, fate, nameOf }, { locale: navigator.language, now_ms: this.surroundings.client.now() }), this.#fetching);
     this.#showState(chat.state);
     this.#countUnread();
   }

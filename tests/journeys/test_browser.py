@@ -1,91 +1,15 @@
 """The main job in real browsers, as people do it: from the shop to the desk, through the mail, and back."""
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser_setup import NAMES, find_browser
-from tests.checker import chains_hold
+from tests.browsers import RETURN_MS, device, log, say, sign_in, visit_shop, waiting
+from tests.checker.log import chains_hold
 from tests.conftest import Serve
 from tests.dump import read_dump
 from tests.servers import Server
 
 pytestmark = pytest.mark.browser
-
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE_MS = 20_000
-
-Widget = FrameLocator | Page
-"""The chat, in its frame on somebody's page or as a page of its own."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = find_browser()
-    if path is None:
-        pytest.skip(f"NO BROWSER: none of {', '.join(NAMES)} is here")
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def device(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser of somebody's own. An error in a script of ours fails the test."""
-    context = browser.new_context(locale="en-GB", timezone_id="Europe/Berlin")
-    context.set_default_timeout(PATIENCE_MS)
-    errors: list[str] = []
-    context.on("weberror", lambda error: errors.append(str(error.error)))
-    yield context
-    context.close()
-    assert errors == []
-
-
-def visit_shop(context: BrowserContext, server: Server) -> tuple[Page, FrameLocator]:
-    """The shop's page, and the chat in its corner, opened if it is not."""
-    page = context.new_page()
-    page.goto(f"{server.url}/demo")
-    opener = page.get_by_role("button", name=re.compile("^(Open|Close) chat"))
-    if opener.get_attribute("aria-expanded") == "false":
-        opener.click()
-    return page, page.frame_locator("iframe[title=Chat]")
-
-
-def say(widget: Widget, text: str) -> None:
-    field = widget.get_by_role("textbox", name="Your message")
-    field.fill(text)
-    field.press("Enter")
-
-
-def log(widget: Widget) -> Locator:
-    return widget.get_by_role("log", name="Messages")
-
-
-def sign_in(context: BrowserContext, server: Server) -> Page:
-    """The desk, by the one-time link that the demo prints."""
-    link = re.search(r"http\S+/desk/sign-in#\S+", server.log.read_text())
-    assert link
-    page = context.new_page()
-    page.goto(link[0])
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/desk")
-    return page
-
-
-def waiting(desk: Page) -> Locator:
-    return desk.get_by_role("list", name="Waiting").get_by_role("link")
 
 
 def test_nothing_is_lost_from_the_shop_to_the_mail_and_back(browser: Browser, serve: Serve) -> None:
@@ -163,6 +87,6 @@ def test_what_is_written_without_a_network_is_sent_when_it_is_back(browser: Brow
         say(widget, "Are you there?")
         expect(widget.get_by_text("Offline. Your message will be sent.")).to_be_visible()
         server.start()
-        expect(widget.get_by_title("Sent")).to_have_count(2)
+        expect(widget.get_by_title("Sent")).to_have_count(2, timeout=RETURN_MS)
     (chat,) = read_dump(server.database_url).chats
     assert read_dump(server.database_url).said(chat) == ["Hello", "Are you there?"]

@@ -93,6 +93,12 @@ test("a redaction empties the event it names, and advances the mark", () => {
   assert.equal(log.top, 4);
 });
 
+test("a page that shows an event redacted takes the text from the one that is held", () => {
+  const log = holding(range(1, 3));
+  log.take([event(2, { data: { redacted: true } })]);
+  assert.deepEqual(log.events()[1].data, { redacted: true });
+});
+
 test("unknown kinds are held like any other", () => {
   const log = holding(range(1, 1));
   assert.equal(log.append({ ...event(2), kind: "confetti" }), "applied");

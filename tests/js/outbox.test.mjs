@@ -248,10 +248,41 @@ test("a restored server is offered own messages of 30 days that it does not show
 });
 
 test("a redacted message leaves the browser too, and is never offered again", () => {
-  const outbox = outboxWith("a");
+  const outbox = outboxWith("a", "b");
   sent(outbox);
   outbox.stored("a", 4);
-  assert.equal(outbox.forget(4).id, "a");
-  assert.equal(outbox.forget(4), undefined);
+  const redacted = ({ seq }) => seq === 4;
+  assert.deepEqual(outbox.forget(redacted).map(({ id }) => id), ["a"]);
+  assert.deepEqual(outbox.forget(redacted), []);
   assert.deepEqual(outbox.offerAgain(new Set(), NOW), []);
+  assert.deepEqual(outbox.forget(() => true), [], "what the server does not keep yet stays");
+});
+
+test("what another tab has written is left to it for a while, then sent from here in its place", () => {
+  const [here, there] = [outboxWith("a"), outboxWith("x", "y")];
+  sent(here);
+  here.stored("a", 1);
+  here.meet(structuredClone(there.entries), NOW + 3_000);
+  compose(here, "b");
+  assert.deepEqual(sent(here), [], "nothing overtakes what was written before it");
+  assert.equal(here.next_ms, NOW + 3_000);
+  assert.deepEqual(sent(here, NOW + 3_000), ["x", "y", "b"]);
+  assert.deepEqual([here.find("y").prev, here.find("b").prev], ["x", "a"], "each tab keeps its own chain");
+});
+
+test("what another tab has seen stored need not be sent from here", () => {
+  const [here, there] = [outboxWith("a", "b"), outboxWith("a", "b")];
+  sent(there);
+  there.stored("a", 1);
+  here.meet(structuredClone(there.entries), NOW);
+  assert.deepEqual(sent(here), ["b"]);
+});
+
+test("meeting the same messages twice changes nothing", () => {
+  const [here, there] = [outboxWith("a"), outboxWith("x")];
+  here.meet(structuredClone(there.entries), NOW);
+  assert.deepEqual(sent(here), ["a", "x"]);
+  here.meet(structuredClone(there.entries), NOW);
+  assert.deepEqual(here.entries.map(({ id }) => id), ["a", "x"]);
+  assert.deepEqual(sent(here), []);
 });
