@@ -1,9 +1,9 @@
-# One command each: run, test, check, bench. Each makes what it needs first.
+# One command each: run, test, check, bench, soak. Each makes what it needs first.
 PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check bench format lock
+.PHONY: run test check bench soak format lock
 
 run: .venv/run
 	$(BIN)/stillhere demo --port $(PORT)
@@ -19,6 +19,9 @@ check: .venv/dev
 
 bench: .venv/dev
 	$(BIN)/python -m bench
+
+soak: .venv/dev
+	$(BIN)/python -m tests.soak
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .

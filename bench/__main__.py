@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench import comeback, corpus, idle, j1, lookup, machine, table
+from bench import comeback, corpus, hostile, idle, j1, longchat, lookup, machine, table
 from bench.corpus import Dialogue
 from bench.references import disk
 from bench.references.disk import Disk
@@ -28,6 +28,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     "memory": lambda scale, folder, *_: idle.measure_memory(scale, folder),
     "http": lambda scale, folder, *_: idle.measure_http(scale, folder),
     "search": lookup.measure,
+    "long": lambda scale, folder, *_: longchat.measure(scale, folder),
+    "hostile": lambda scale, folder, *_: hostile.measure(scale, folder),
 }
 
 RESULTS = Path(__file__).parent / "results"

@@ -133,7 +133,7 @@ def write(service: Service, chats: Sequence[Memory], up_to: int) -> list[Memory]
     return memories
 
 
-def one_by_one(port: int, people: Sequence[Returner | Echoed]) -> list[float]:
+def one_by_one(port: int, people: Sequence[Peer]) -> list[float]:
     """Each connects, gets everything and leaves before the next comes; the times in ms."""
     times = []
     with Crowd(port) as crowd:

@@ -1,8 +1,7 @@
 """The load generator: many client sockets on one epoll loop, in the bench's own process.
 
 A `Peer` is one client socket; what it says and waits for is written in subclasses beside the
-measurements. Sends are small and go out at once; a socket that would not take one is an error, for no
-client here stops reading.
+measurements. Sends are small and go out at once; a socket that would not take one is an error.
 """
 
 import select
@@ -28,6 +27,8 @@ class Peer:
 
     path = "/"
     headers: Sequence[tuple[str, str]] = ()
+    receive_bytes = 0
+    """How much the system keeps for a peer that does not read; 0: as it likes."""
 
     def __init__(self) -> None:
         self.crowd: Crowd
@@ -81,6 +82,8 @@ class Crowd:
         peer.socket = socket.socket()
         peer.socket.setblocking(False)
         peer.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if peer.receive_bytes:
+            peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, peer.receive_bytes)
         peer.socket.bind((client_address(self.joined), 0))
         peer.socket.connect_ex((HOST, self.port))
         self.joined += 1
@@ -94,6 +97,7 @@ class Crowd:
         self.run(lambda: self.satisfied == self.joined, deadline_s)
 
     def forget(self, peer: Peer) -> None:
+        """Look at it no more; it stays connected, and reads nothing."""
         del self.peers[peer.socket.fileno()]
         self.epoll.unregister(peer.socket)
 

@@ -116,12 +116,13 @@ class Writer(Customer):
 
     def write(self) -> None:
         id = str(uuid7())
-        self.say(
-            send_frame(self.chat.id, id, self.previous, f"And another thing, {self.left} more to come after this.")
-        )
+        self.say(send_frame(self.chat.id, id, self.previous, self.words()))
         self.previous = id
         self.unacked.append(id)
         self.left -= 1
+
+    def words(self) -> str:
+        return f"And another thing, {self.left} more to come after this."
 
 
 class Agent(Person):

@@ -18,6 +18,11 @@ class Scale:
     http_requests: int
     dialogues: int
     queries_of_a_kind: int
+    long_events: int
+    long_resumes: int
+    stalled_events: int
+    big_frames: int
+    tiny_frames: int
 
 
 FULL = Scale(
@@ -32,6 +37,11 @@ FULL = Scale(
     http_requests=1_000,
     dialogues=2_000,
     queries_of_a_kind=50,
+    long_events=100_000,
+    long_resumes=200,
+    stalled_events=20_000,
+    big_frames=4_000,
+    tiny_frames=1_000_000,
 )
 
 QUICK = Scale(
@@ -46,4 +56,9 @@ QUICK = Scale(
     http_requests=200,
     dialogues=100,
     queries_of_a_kind=10,
+    long_events=2_000,
+    long_resumes=20,
+    stalled_events=4_000,
+    big_frames=400,
+    tiny_frames=50_000,
 )

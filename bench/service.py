@@ -126,17 +126,17 @@ class Service:
         return time.perf_counter() - begin
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path, limits: Mapping[str, str] = LIFTED_LIMITS) -> dict[str, str]:
     """The settings of a measured Stillhere whose files are in `folder`."""
-    return {"STILLHERE_INSTANCE_PATH": str(folder), **LIFTED_LIMITS}
+    return {"STILLHERE_INSTANCE_PATH": str(folder), **limits}
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Service]:
-    """Stillhere as `stillhere serve` runs it, until the block ends."""
+def serving(folder: Path, limits: Mapping[str, str] = LIFTED_LIMITS) -> Iterator[Service]:
+    """Stillhere as `stillhere serve` runs it, until the block ends. No `limits`: those that are shipped."""
     port = free_port()
     command = [STILLHERE, "serve", "--port", str(port)]
-    with running(command, port, folder, environment(folder)) as pid:
+    with running(command, port, folder, environment(folder, limits)) as pid:
         yield Service(port, pid, folder)
 
 

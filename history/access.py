@@ -100,11 +100,11 @@ def chats_of(driver: Driver, viewer: Viewer, before_ms: int, limit: int) -> list
     return [
         (pk, id, updated)
         for pk, id, updated in driver.rows(
-            "SELECT pk, id, updated_ms FROM chat WHERE customer_id = ? AND updated_ms < ? "
+            "SELECT pk, id, updated_ms FROM chat WHERE customer_id = ? AND id = coalesce(?, id) AND updated_ms < ? "
             "ORDER BY updated_ms DESC, pk DESC LIMIT ?",
             viewer.person_id,
+            viewer.only_chat,
             before_ms,
             limit,
         )
-        if viewer.only_chat in (None, id)
     ]

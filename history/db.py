@@ -164,7 +164,7 @@ class Store:
         """One consistent snapshot to read from. Raises Busy when the store cannot be reached."""
         try:
             connection = self.engine.raw_connection()
-        except (OperationalError, InterfaceError) as error:
+        except self.errors as error:
             raise Busy("The store cannot be reached") from error
         try:
             cursor = connection.cursor()

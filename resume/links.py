@@ -71,6 +71,8 @@ class Links:
         now_ms = transaction.now_ms
         taken = transaction.driver.run(TAKE, now_ms, hash_of(nonce), session_id, hash_of(secret), now_ms)
         if not taken:
+            found = transaction.driver.row(FIND, hash_of(secret))  # taken since we looked, perhaps
+            assert found is not None, "links are not deleted"
             return self._again(found, nonce, session_secret, now_ms), chat_id
         token = self.sessions.create(
             transaction,

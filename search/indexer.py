@@ -13,6 +13,7 @@ from functools import partial
 
 from history.bus import Hint, MemoryBus
 from history.db import Store, Writer
+from history.errors import Busy
 from search.engine import Edition, Engine
 from search.followed import BATCH_EVENTS, count_behind, forget_marks, read_edition, read_marks, read_news, save_marks
 
@@ -108,7 +109,10 @@ class Indexer:
                     self._follow()
                 else:
                     self.stopping.wait(SWEEP_SECONDS)
-            except Exception:  # a full disk, a store out of reach: it may pass
+            except Busy as error:
+                log.warning("indexing waits: %s", error)
+                self.stopping.wait(RETRY_SECONDS)
+            except Exception:  # a full disk: it may pass
                 log.exception("indexing stopped, and is tried again")
                 self.stopping.wait(RETRY_SECONDS)
             finally:

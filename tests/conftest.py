@@ -140,6 +140,16 @@ def two_servers(
         yield serve(), serve()
 
 
+@pytest.fixture(scope="session")
+def doors(backend: str, request: pytest.FixtureRequest) -> tuple[Server, Server]:
+    """Two ways in: the two processes on PostgreSQL, and twice the same one on SQLite, which serves from one."""
+    if backend == "postgres":
+        two: tuple[Server, Server] = request.getfixturevalue("two_servers")
+        return two
+    server: Server = request.getfixturevalue("server")
+    return server, server
+
+
 @contextmanager
 def servers(database_url: str, folder: Path) -> Iterator[Serve]:
     """A function that starts servers. In the end they are stopped, and what they logged is looked at."""

@@ -1,16 +1,17 @@
-"""What a device keeps: its copy of each chat, and its own messages. Plain values; `tests/device.py` changes them."""
+"""What a tab keeps: its copy of each chat, and its own messages. Plain values; `tests/tab.py` changes them."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 GENESIS_HASH = "0" * 16
+REDACTED = {"redacted": True}
 
 Frame = dict[str, Any]
 
 
 @dataclass
 class Copy:
-    """What a device has of one chat: all events up to `high`, but for holes that it is about to fill."""
+    """What a tab has of one chat: all events up to `high`, but for holes that it is about to fill."""
 
     me: str = ""
     events: dict[int, Frame] = field(default_factory=dict)
@@ -22,10 +23,13 @@ class Copy:
     marks: dict[str, tuple[int, int]] = field(default_factory=dict)
     typing: dict[str, bool] = field(default_factory=dict)
     resume: Frame = field(default_factory=dict)
+    redacted: set[tuple[str, int]] = field(default_factory=set)
+    """Stream and seq of what was redacted, for whatever of it comes later."""
 
     @property
     def hash(self) -> str:
-        return str(self.events[self.high]["hash"]) if self.high else GENESIS_HASH
+        event = self.events.get(self.high)
+        return str(event["hash"]) if event else GENESIS_HASH
 
     @property
     def hole(self) -> int:
@@ -33,10 +37,22 @@ class Copy:
         missing = (seq for seq in range(self.high, self.resume["floor"], -1) if seq not in self.events)
         return next(missing, 0)
 
+    def put(self, event: Frame, stream: str) -> None:
+        """Keeps an event. What a redaction names loses its data, whichever of the two comes first."""
+        kept = self.events if stream == "public" else self.notes
+        if (stream, event["seq"]) in self.redacted:
+            event = event | {"data": REDACTED}
+        kept[event["seq"]] = event
+        if event["kind"] == "redact":
+            seq = event["data"]["seq"]
+            self.redacted.add((stream, seq))
+            if seq in kept:
+                kept[seq] = kept[seq] | {"data": REDACTED}
+
 
 @dataclass
 class Message:
-    """A message of one's own, kept until the server has it for good."""
+    """A message of one's own; kept, as the server may lose by a restored backup what it had acknowledged."""
 
     frame: Frame
     in_flight: bool = False

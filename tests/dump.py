@@ -16,14 +16,17 @@ MOVING = {"online_until_ms", "last_seen_ms"}
 FOLLOWING = ("index_", "search_")
 """Tables of whoever follows the log begin so; they change later than the log does."""
 
-CHATS = "SELECT id, status, thread, head, hash, internal_head, internal_hash, floor FROM chat"
+CHATS = "SELECT c.id, status, thread, head, hash, internal_head, internal_hash, floor, rev FROM chat c"
 EVENTS = (
     "SELECT c.id AS chat, e.stream, e.seq, e.kind, e.by, e.id, e.prev, e.thread, e.data, e.digest, e.salt, e.hash "
-    "FROM event e JOIN chat c ON c.pk = e.chat_pk ORDER BY e.pk"
+    "FROM event e JOIN chat c ON c.pk = e.chat_pk"
 )
+IN_ORDER = " ORDER BY e.pk"
 PARTICIPANTS = (
     "SELECT c.id AS chat, p.id, p.role, p.read, p.delivered FROM participant p JOIN chat c ON c.pk = p.chat_pk"
 )
+LINKS = "SELECT c.id AS chat, secret_hash, used_ms IS NOT NULL AS used FROM link l JOIN chat c ON c.id = l.chat_id"
+OF_ONE_CHAT = " WHERE c.id = :chat"
 
 
 @dataclass
@@ -33,6 +36,16 @@ class Dump:
     chats: dict[str, Line]
     events: list[Line]
     participants: list[Line]
+    links: list[Line]
+
+    def of(self, chats: set[str]) -> "Dump":
+        """The part that belongs to these chats."""
+        return Dump(
+            {id: chat for id, chat in self.chats.items() if id in chats},
+            [event for event in self.events if event["chat"] in chats],
+            [person for person in self.participants if person["chat"] in chats],
+            [link for link in self.links if link["chat"] in chats],
+        )
 
     def head(self, chat: str) -> int:
         return int(self.chats[chat]["head"])
@@ -43,12 +56,19 @@ class Dump:
         return [json.loads(event["data"])["text"] for event in own]
 
 
-def read_dump(database_url: str) -> Dump:
+def read_dump(database_url: str, chat: str = "") -> Dump:
+    """All of the database, or what it has of one chat."""
+    where = OF_ONE_CHAT if chat else ""
     with connected(database_url) as connection:
-        chats, events, participants = (rows(connection, sql) for sql in (CHATS, EVENTS, PARTICIPANTS))
+        queries = (CHATS + where, EVENTS + where + IN_ORDER, PARTICIPANTS + where, LINKS + where)
+        return dump_of(*(rows(connection, sql, chat=chat) for sql in queries))
+
+
+def dump_of(chats: list[Line], events: list[Line], participants: list[Line], links: list[Line]) -> Dump:
+    """What the four queries found, as a dump."""
     for event in events:
         event["stream"] = STREAMS[event["stream"]]
-    return Dump({chat["id"]: chat for chat in chats}, events, participants)
+    return Dump({chat["id"]: chat for chat in chats}, events, participants, links)
 
 
 def everything(database_url: str) -> dict[str, list[str]]:
@@ -73,5 +93,6 @@ def connected(database_url: str) -> Iterator[Connection]:
         yield connection
 
 
-def rows(connection: Connection, sql: str) -> list[Line]:
-    return [dict(row) for row in connection.execute(text(sql)).mappings()]
+def rows(connection: Connection, sql: str, **values: str) -> list[Line]:
+    found = connection.execute(text(sql), {name: value for name, value in values.items() if f":{name}" in sql})
+    return [dict(row) for row in found.mappings()]

@@ -16,7 +16,7 @@ from history.times import new_id
 from tests.copies import Copy, Frame
 from tests.device import PATIENCE_S, Device
 from tests.record import Record
-from tests.servers import Server
+from tests.servers import Door
 from tests.web import Answer, ask
 
 HIDDEN = 3001
@@ -33,7 +33,7 @@ class Refused(AssertionError):
 class Person(Device):
     """What customers and agents have in common. Verbs without a chat mean the one that was last entered."""
 
-    server: Server
+    server: Door
     token: str
     chat: str = ""
 
@@ -49,13 +49,6 @@ class Person(Device):
     def me(self) -> str:
         """This person's participant id in the chat."""
         return self.copy.me
-
-    def positions(self) -> list[Frame]:
-        """How far this device's copies reach, for `hello`."""
-        return [
-            {"chat": chat, "have": copy.high, "hash": copy.hash, "rev": copy.state.get("rev", 0)}
-            for chat, copy in self.copies.items()
-        ]
 
     # Writing
 
@@ -160,6 +153,15 @@ class Person(Device):
         events = (self.copy.events[seq] for seq in sorted(self.copy.events))
         return [event["data"]["text"] for event in events if event["kind"] == "message"]
 
+    def sees_here(self, other: "Person") -> None:
+        """Waits until the other is shown as being there."""
+
+        def is_here() -> bool:
+            people = self.copy.state.get("participants", [])
+            return any(person["id"] == other.me and person["online"] for person in people)
+
+        self.until(is_here, f"{other.actor} to be here")
+
     # Going
 
     def leaves(self) -> None:
@@ -179,7 +181,7 @@ class Customer(Person):
     def __init__(self, record: Record, actor: str) -> None:
         super().__init__(record, actor, "customer")
 
-    def starts(self, server: Server, text: str | None = None, **more: Any) -> Self:
+    def starts(self, server: Door, text: str | None = None, **more: Any) -> Self:
         """Starts a chat, perhaps with a first message, and opens the live connection."""
         self.server = server
         message_id = new_id()
@@ -192,7 +194,7 @@ class Customer(Person):
             self.keeps({"chat": self.chat, "id": message_id, "prev": None, "data": {"text": text}})
         return self.comes_back()
 
-    def comes_back(self, server: Server | None = None) -> Self:
+    def comes_back(self, server: Door | None = None) -> Self:
         """Opens a new socket, on this or another server, and says how far the copies reach."""
         self.server = server or self.server
         self.dials(self.server, {})
@@ -212,12 +214,12 @@ class Agent(Person):
     def __init__(self, record: Record, actor: str) -> None:
         super().__init__(record, actor, "agent")
 
-    def signs_in(self, server: Server) -> Self:
+    def signs_in(self, server: Door) -> Self:
         """Comes to the desk with an API key, and asks for the queue."""
         self.token = server.key_of(self.actor)
         return self.comes_back(server)
 
-    def comes_back(self, server: Server | None = None) -> Self:
+    def comes_back(self, server: Door | None = None) -> Self:
         if server is not None:
             self.server = server
         self.dials(self.server, {"Authorization": f"Bearer {self.token}"})

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,44 @@ OPTIONS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Cluster:
-    """A running PostgreSQL, reached through a socket in `folder`."""
+    """A PostgreSQL, reached through a socket in `folder`. `command` runs it, as `user`."""
 
     folder: Path
-    numbers: Iterator[int]
+    command: list[str]
+    user: dict[str, Any]
+    numbers: Iterator[int] = field(default_factory=count)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """Returns once connections are taken."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, cwd=self.folder, **self.user)
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            in_time = self.process.poll() is None and time.monotonic() < deadline
+            assert in_time, (self.folder / "log").read_text()
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url("postgres")).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Ends PostgreSQL: at once for whoever is connected, and in order for the data."""
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait(STOP_SECONDS)
+        self.process = None
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self.folder}"
@@ -77,15 +109,12 @@ def running_cluster() -> Iterator[Cluster]:
         subprocess.run([*new, "--no-sync"], check=True, capture_output=True, cwd=folder, **user)
         options = OPTIONS | {"unix_socket_directories": str(folder)}
         settings = [part for item in options.items() for part in ("-c", "=".join(item))]
-        with (folder / "log").open("wb") as log:
-            command = [str(programs / "bin/postgres"), "-D", str(data), *settings]
-            process: subprocess.Popen[bytes] = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **user)
+        cluster = Cluster(folder, [str(programs / "bin/postgres"), "-D", str(data), *settings], user)
         try:
-            cluster = Cluster(folder, count(1))
-            wait_for(cluster, process, folder / "log")
+            cluster.start()
             yield cluster
         finally:
-            stop(process)
+            cluster.stop()
     finally:
         shutil.rmtree(folder)
 
@@ -120,25 +149,3 @@ def reachable(programs: Path, folder: Path, *, as_root: bool) -> Path:
         if not path.is_symlink():
             path.chmod(0o755)
     return copy / wheel.name / programs.name
-
-
-def wait_for(cluster: Cluster, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Returns once connections are taken."""
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            psycopg.connect(cluster.url("postgres")).close()
-            return
-        except psycopg.OperationalError:
-            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
-            time.sleep(0.05)
-
-
-def stop(process: "subprocess.Popen[bytes]") -> None:
-    """Ends PostgreSQL: at once for whoever is connected, and in order for the data."""
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGQUIT)
-        process.wait(STOP_SECONDS)

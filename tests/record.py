@@ -1,15 +1,17 @@
-"""What the drivers saw: one line a happening, in the order in which it was seen, for `tests/checker.py`.
+"""What the drivers saw: one line a happening, in the order in which it was seen, for `tests/checker/`.
 
-A line is `{"ev", "actor", "tab", "conn", "at", …}`. Kinds of `ev`: open, close, compose, tx, ack, nack, resume, apply,
-state, read, restore. `at` is monotonic seconds. All values are JSON, so that a record can be kept with a failure.
+A line is `{"ev", "actor", "tab", "at", …}`. Kinds of `ev`: hello, open, close, compose, tx, ack, nack, resume, apply,
+skip, state, read by tabs; restore, revoke, link, limit, stall, fault by tests. `at` is monotonic seconds. All values
+are JSON, so that a record can be kept with a failure.
 """
 
 import json
 import threading
 import time
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 PATIENCE_S = 30
 
@@ -21,9 +23,10 @@ class Driver(Protocol):
 
 
 class Record:
-    """Shared by all drivers of a test; drivers may run on threads of their own."""
+    """Shared by all drivers of a test; drivers may run on threads of their own. `clock` tells monotonic seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
         self.lines: list[Line] = []
         self.drivers: list[Driver] = []
         self.lock = threading.Lock()
@@ -31,7 +34,7 @@ class Record:
 
     def add(self, ev: str, actor: str, tab: str, **more: Any) -> None:
         with self.lock:
-            self.lines.append({"ev": ev, "actor": actor, "tab": tab, "at": time.monotonic(), **more})
+            self.lines.append({"ev": ev, "actor": actor, "tab": tab, "at": self.clock(), **more})
 
     def waits_for(self, ev: str, number: int) -> int:
         """Waits until so many lines of a kind are there, from drivers on other threads; returns how many there are."""
@@ -41,9 +44,31 @@ class Record:
             time.sleep(0.002)
         return seen
 
+    # What a test does besides
+
     def restored(self) -> None:
         """From now on the database is an older one: logs may diverge."""
         self.add("restore", "operator", "")
+
+    def revoked(self, actor: str, tab: str) -> None:
+        """The right of this tab to enter was ended on purpose, or never was good."""
+        self.add("revoke", actor, tab)
+
+    def link(self, how: Literal["get", "redeemed"], chat: str, link: str) -> None:
+        """Somebody looked at the page of a link (its part behind the #), or got a session for it."""
+        self.add("link", "somebody", "", how=how, chat=chat, link=link)
+
+    def limit(self, hellos_per_second: float) -> None:
+        """All servers together let in no more than this from now on, with a burst of one second's worth."""
+        self.add("limit", "operator", "", hellos_per_second=hellos_per_second)
+
+    def stalled(self, actor: str, tab: str) -> None:
+        """From now on nothing is read in this tab, though there is more than its socket holds."""
+        self.add("stall", actor, tab)
+
+    def fault(self, stage: Literal["planned", "seen"], what: str, number: int = 0) -> None:
+        """A fault that the test means to cause, and again when it was seen to happen."""
+        self.add("fault", "operator", "", stage=stage, what=what, number=number)
 
     def new_tab(self) -> str:
         """16 characters, as `hello` wants them."""

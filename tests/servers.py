@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Protocol
 
 from history import agents
 from history.db import Store, Transaction, Writer, only_answer
@@ -26,6 +27,14 @@ UNLIMITED = {
     "CONNECTIONS_PER_SESSION": "10000",
 }
 """Drivers are quicker than people; tests of the limits set their own."""
+
+
+class Door(Protocol):
+    """Where drivers go in: a server, or a way to one."""
+
+    port: int
+
+    def key_of(self, name: str) -> str: ...
 
 
 class Server:

@@ -146,11 +146,12 @@ Stage = Literal["hello", "opening", "open", "ended"]
 
 @dataclass(slots=True)
 class Cursor:
-    """A followed chat: who the viewer is in it, and how far each stream was sent."""
+    """A followed chat: who the viewer is in it, how far each stream was sent, and which revision of the state."""
 
     place: Place
     sent: int
     internal_sent: int
+    rev: int = 0
 
 
 @dataclass(slots=True)

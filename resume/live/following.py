@@ -69,7 +69,9 @@ class Following:
             if client not in followers and place.role == "customer":
                 self.hub.presence.arrive(place.participant, (place.chat_pk, place.chat_id))
             followers[client] = cursor
+            self._outdate(place.chat_pk)
             if self.turn - watch > 1 or any(place.chat_pk in chats for chats in self.recent):
+                cursor.rev = 0  # marks may have risen meanwhile, which leaves the state's revision as it was
                 self.refresh(place.chat_pk)
 
     def unfollow(self, client: "Client", places: Iterable[Place]) -> None:
@@ -90,6 +92,7 @@ class Following:
         self.recent[0].add(commit.chat_pk)
         followers = self.followers.get(commit.chat_pk)
         if followers:
+            self._outdate(commit.chat_pk)
             self._deliver(commit, followers)
 
     def _deliver(self, commit: Commit, followers: "dict[Client, Cursor]") -> None:
@@ -100,11 +103,24 @@ class Following:
         for client, cursor in followers.items():
             missing |= client.deliver(cursor, lines)
         for participant, read, delivered in commit.marks:
+            self._remember_mark(commit.chat_pk, participant, read, delivered)
             frame = encode_text(read_frame(commit.chat_id, participant, read, delivered))
             for client in followers:
                 client.connection.write(frame)
         if missing or commit.state_changed:
             self.refresh(commit.chat_pk)
+
+    def _remember_mark(self, chat_pk: int, participant: str, read: int, delivered: int) -> None:
+        """The states shown last stay true, as they may be sent once more with another place in the queue."""
+        for role in ("customer", "agent"):
+            for person in self.shown.get((chat_pk, role), {}).get("participants", ()):
+                if person["id"] == participant:
+                    person |= {"read": read, "delivered": delivered}
+
+    def _outdate(self, chat_pk: int) -> None:
+        """What is being read of the chat may be older than what its followers have by now: it is read once more."""
+        if chat_pk in self.refreshing:
+            self.refreshing[chat_pk] = True
 
     def hinted(self, chat_pk: int) -> None:
         """Another process has written to a chat."""
@@ -141,29 +157,31 @@ class Following:
         followers = self.followers.get(chat_pk)
         if not followers or isinstance(news, StillhereError):
             return
-        self._show_news(chat_pk, news, followers)
+        self._show_news(chat_pk, news, followers, with_state=not again)
         if again or news.more:
             self.refresh(chat_pk)
 
-    def _show_news(self, chat_pk: int, news: News, followers: "dict[Client, Cursor]") -> None:
+    def _show_news(self, chat_pk: int, news: News, followers: "dict[Client, Cursor]", *, with_state: bool) -> None:
         chat = str(next(iter(news.states.values()))["chat"])
         lines = [Line(event.stream, event.seq, encode_text(event_frame(chat, event))) for event in news.events]
-        frames = {role: self._changed_state(chat_pk, role, state) for role, state in news.states.items()}
         for client, cursor in followers.items():
             client.deliver(cursor, lines)
-            frame = frames.get(cursor.place.role)
-            if frame:
-                client.connection.write(frame)
+        if with_state:
+            for role, state in news.states.items():
+                self._show_state(chat_pk, role, state, followers)
 
-    def _changed_state(self, chat_pk: int, role: str, state: dict[str, object]) -> bytes | None:
-        """The frame of a state that the followers have not been shown; the head alone is no change."""
+    def _show_state(self, chat_pk: int, role: str, state: dict[str, Any], followers: "dict[Client, Cursor]") -> None:
+        """Sends a state to the followers who have not been shown it; the head alone is no change."""
         state.pop("hash", None)
         self.hub.waiting.note(chat_pk, waits=state["queue"] is not None)
         known = {key: value for key, value in state.items() if key != "head"}
-        if self.shown.get((chat_pk, role)) == known:
-            return None
+        is_new = self.shown.get((chat_pk, role)) != known
         self.shown[chat_pk, role] = known
-        return encode_text(state_frame(state))
+        frame = encode_text(state_frame(state))
+        for client, cursor in followers.items():
+            if cursor.place.role == role and (is_new or cursor.rev != state["rev"]):
+                cursor.rev = state["rev"]
+                client.connection.write(frame)
 
     def _turn_recent(self) -> None:
         self.recent = [set(), self.recent[0]]
@@ -188,8 +206,7 @@ class Following:
 
     def _is_behind(self, chat_pk: int, head: int, internal_head: int, rev: int) -> bool:
         for cursor in self.followers.get(chat_pk, {}).values():
-            shown = self.shown.get((chat_pk, cursor.place.role))
-            if cursor.sent < head or (shown and shown["rev"] != rev):
+            if cursor.sent < head or cursor.rev != rev:
                 return True
             if cursor.place.role == "agent" and cursor.internal_sent < internal_head:
                 return True

@@ -90,7 +90,7 @@ def resume(driver: Driver, place: Place, position: Position, state: dict[str, An
     row = driver.row(INTERNAL_HEAD, place.chat_pk) if place.role == "agent" else None
     return (
         f'{start[:-1]},"gap":{gap},"events":[{",".join(texts)}]}}',
-        Cursor(place, head, row[0] if row else 0),
+        Cursor(place, head, row[0] if row else 0, state["rev"]),
     )
 
 

@@ -1,4 +1,4 @@
-"""Fixtures for journeys over bad links, and for those that leave something to chance."""
+"""Fixtures for journeys: bad links, several servers, a browser, and what a test leaves to chance."""
 
 import os
 from collections.abc import Iterator

@@ -1,6 +1,7 @@
 """The link in the mail opens the same chat on another device; it works once, and only for who presses the button."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -9,8 +10,9 @@ from time import monotonic
 import pytest
 
 from history.times import new_id
+from tests.checker import check
 from tests.conftest import Serve
-from tests.dump import connected, everything, rows
+from tests.dump import connected, everything, read_dump, rows
 from tests.people import Agent, Customer
 from tests.record import Record
 from tests.servers import Server
@@ -37,15 +39,20 @@ def ended_chat(server: Server, record: Record) -> tuple[Customer, Agent]:
 
 
 def mail_to(person: Customer, folder: Path) -> EmailMessage:
-    """The mail, once it is there."""
+    """The mail, once it is there and its sending is on record."""
     deadline = monotonic() + PATIENCE_S
-    while not (files := list((folder / "outbox").glob("*.eml"))):
+    while not is_sent(person.server.database_url):
         assert monotonic() < deadline, "no mail came"
         person.hears(0.05)
-    (file,) = files
+    (file,) = (folder / "outbox").glob("*.eml")
     mail = message_from_bytes(file.read_bytes(), policy=policy.default)
     assert isinstance(mail, EmailMessage)
     return mail
+
+
+def is_sent(database_url: str) -> bool:
+    with connected(database_url) as database:
+        return bool(database.exec_driver_sql("SELECT 1 FROM outbox_item WHERE state = 'sent'").all())
 
 
 def text_of(mail: EmailMessage) -> str:
@@ -136,3 +143,89 @@ def test_nothing_is_mailed_to_an_address_that_no_agent_answered(prompt: Server, 
     ann = Customer(record, "Ann").starts(prompt, "Hello", email="victim@gmail.com")
     ann.closes()
     assert mails(prompt) == []
+
+
+def presses(doors: list[Server], link: str, nonces: list[str]) -> list[Answer]:
+    """The answers to as many presses of the button as there are nonces, all at the same moment, here and there."""
+    with ThreadPoolExecutor(len(nonces)) as threads:
+        return list(threads.map(lambda n: redeem(doors[n % len(doors)], link, nonces[n]), range(len(nonces))))
+
+
+@pytest.fixture
+def prompt_doors(prompt: Server, serve: Serve) -> list[Server]:
+    """All the servers there may be on a database: two on PostgreSQL, one on SQLite."""
+    if prompt.database_url.startswith("sqlite"):
+        return [prompt]
+    return [prompt, serve(SETTLE_SECONDS="0", PUBLIC_URL=prompt.url)]
+
+
+def test_of_many_who_press_the_button_at_once_one_gets_in(prompt_doors: list[Server], record: Record) -> None:
+    """A scanner that presses every button, and a person with two devices."""
+    server = prompt_doors[0]
+    ann, _ = ended_chat(server, record)
+    answers = presses(prompt_doors, link_in(mail_to(ann, server.folder), server), [new_id() for _ in range(8)])
+    assert sorted(answer.status for answer in answers) == [200] + [409] * 7
+    assert sessions_by_link(server) == 1
+
+
+def test_a_page_that_presses_again_and_again_gets_one_answer(prompt_doors: list[Server], record: Record) -> None:
+    """Answers are lost on the way; even a press that overtakes the first one gets the same."""
+    server = prompt_doors[0]
+    ann, _ = ended_chat(server, record)
+    link, nonce = link_in(mail_to(ann, server.folder), server), new_id()
+    answers = presses(prompt_doors, link, [nonce] * 8) + presses(prompt_doors, link, [nonce] * 8)
+    assert {(answer.status, answer.body) for answer in answers} == {(200, answers[0].body)}
+    assert sessions_by_link(server) == 1
+    phone = ann.on_another_device(answers[0].json["token"])
+    assert phone.texts() == ["Where is my parcel?", "At the depot"]
+    assert check(record.lines, read_dump(server.database_url)) == []
+
+
+def sessions_by_link(server: Server) -> int:
+    with connected(server.database_url) as database:
+        (found,) = rows(database, "SELECT count(*) AS n FROM session WHERE verified_by = 'link'")
+    return int(found["n"])
+
+
+def test_a_lost_answer_cannot_be_had_again_after_ten_minutes(prompt: Server, record: Record) -> None:
+    ann, _ = ended_chat(prompt, record)
+    link, nonce = link_in(mail_to(ann, prompt.folder), prompt), new_id()
+    assert redeem(prompt, link, nonce).status == 200
+    with connected(prompt.database_url) as database:
+        database.exec_driver_sql(f"UPDATE link SET used_ms = used_ms - {10 * 60 * 1000 + 1}")
+        database.commit()
+    assert redeem(prompt, link, nonce).status == 409
+
+
+def test_a_scanners_session_reaches_no_other_chat(prompt: Server, record: Record) -> None:
+    """What a link opened is one chat, at every door, although its customer has another one."""
+    ann, _ = ended_chat(prompt, record)
+    begun = ann.asks("POST", "/chats", {"new": True, "message": {"id": "s" * 20, "data": {"text": "My secret"}}})
+    other = begun.json["chat"]
+    answer = redeem(prompt, link_in(mail_to(ann, prompt.folder), prompt), new_id())
+    scanner = ann.on_another_device(answer.json["token"])
+    assert [resume["chat"] for resume in scanner.welcome["chats"]] == [ann.chat]
+
+    settled = everything(prompt.database_url)
+    for frame in (
+        {"type": "send", "id": "x" * 20, "prev": None, "data": {"text": "Hi"}},
+        {"type": "get", "after": 0},
+        {"type": "read", "seq": 1},
+        {"type": "typing", "on": True},
+        {"type": "act", "id": "x" * 20, "action": "close"},
+    ):
+        scanner.nacks.clear()
+        scanner.tells(chat=other, **frame)
+        scanner.until(lambda: bool(scanner.nacks), f"an answer to {frame}")
+        assert scanner.nacks[0]["code"] == "forbidden"
+    for path in ("", "/events", "/transcript"):
+        assert scanner.asks("GET", f"/chats/{other}{path}").status == 404
+    for path in ("messages", "actions"):
+        body = {"id": "x" * 20, "data": {"text": "Hi"}, "action": "close"}
+        assert scanner.asks("POST", f"/chats/{other}/{path}", body).status == 404
+    assert scanner.asks("GET", "/search?q=secret").json["items"] == []
+    assert scanner.asks("POST", "/chats", {"new": True}).status == 401
+    assert everything(prompt.database_url) == settled
+    scanner.dials(prompt, {})
+    scanner.tells(type="hello", token=scanner.token, chats=[{"chat": other, "have": 0}])
+    scanner.is_shut_out(4304)

@@ -37,7 +37,7 @@ class Peer:
         self.response = ""
 
     @classmethod
-    def connects(cls, address: tuple[str, int], behind: bytes = b"", **headers: str) -> Self:
+    def connects(cls, address: tuple[str, int], behind: bytes = b"", path: str = "/live", **headers: str) -> Self:
         """Sends the handshake, with the bytes `behind` in the same segment, and reads the response."""
         peer = cls(socket.create_connection(address, TIMEOUT_S))
         fields = {
@@ -49,7 +49,7 @@ class Peer:
             "Sec-WebSocket-Protocol": "stillhere.v1",
         } | {name.replace("_", "-"): value for name, value in headers.items()}
         lines = [f"{name}: {value}" for name, value in fields.items() if value]
-        peer.sends("\r\n".join(["GET /live HTTP/1.1", *lines, "", ""]).encode() + behind)
+        peer.sends("\r\n".join([f"GET {path} HTTP/1.1", *lines, "", ""]).encode() + behind)
         peer.reads_response()
         return peer
 
