@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checker import chains_hold
+from tests.checker.log import chains_hold
 from tests.dump import everything, read_dump
 from tests.people import Agent
 from tests.record import Record
