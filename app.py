@@ -32,7 +32,7 @@ from history.access import Viewer
 from history.agents import add_agent, agent_of, new_sign_in
 from history.away import AwayWatch
 from history.bus import MemoryBus, PostgresBus
-from history.db import Answer, Store, Writer, only_answer
+from history.db import Store
 from history.errors import StillhereError, Unauthorized
 from history.keys import read_or_make_key
 from history.mail.send import MailSettings
@@ -40,6 +40,7 @@ from history.mail.worker import MailWorker
 from history.outbox import MailPolicy
 from history.patient_worker import PatientWorker
 from history.times import DAY_MS, SECOND_MS, now_ms
+from history.writer import Answer, Writer, only_answer
 from history.wsgi import answer_errors, check_same_origin
 from resume.links import Links
 from resume.live.admission import AdmissionLimits

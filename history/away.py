@@ -9,9 +9,10 @@ import threading
 
 from history.access import places_left
 from history.batch import Requeue
-from history.db import Store, Writer
+from history.db import Store
 from history.errors import Busy
 from history.times import SECOND_MS, now_ms
+from history.writer import Writer
 
 LOOK_SECONDS = 5.0
 """How often it looks, at most."""

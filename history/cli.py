@@ -9,10 +9,11 @@ import click
 from tqdm import tqdm
 
 from history import agents
-from history.db import Transaction, Writer
+from history.db import Transaction
 from history.importer import import_dialogues, read_dialogues
 from history.times import now_ms
 from history.verify import check_file
+from history.writer import Writer
 
 
 def make_commands(

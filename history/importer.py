@@ -21,11 +21,12 @@ from history.access import Place
 from history.batch import salts
 from history.change import Change, ChatRow
 from history.content import NAME_LETTERS, SUBJECT_LETTERS, check_line, check_message
-from history.db import Transaction, Writer
+from history.db import Transaction
 from history.errors import Invalid, StillhereError
 from history.events import canonical
 from history.models import GENESIS_HASH, Chat, Customer, Participant, Thread
 from history.times import DAY_MS, SECOND_MS, participant_id
+from history.writer import Writer
 
 BATCH = 200
 """Dialogues a transaction."""

@@ -8,7 +8,7 @@ from history.access import Viewer, chats_of, place_in
 from history.agents import colleagues
 from history.chats import Act, Send
 from history.content import check_action, check_message, check_message_id, check_optional_id, check_stream
-from history.db import Driver, Store, Writer
+from history.db import Driver, Store
 from history.errors import Conflict, Forbidden, Invalid, NotFound
 from history.events import event_json
 from history.journal import PAGE_LIMIT, Ack, ack_fields, read_after, read_before
@@ -17,6 +17,7 @@ from history.state import chat_state, queues
 from history.times import now_ms, rfc3339
 from history.transcript import load_transcript
 from history.transcript_formats import as_html, as_json, as_text
+from history.writer import Writer
 from history.wsgi import json_answer, number_argument, problem, read_body
 
 CHATS_LIMIT = 50

@@ -7,12 +7,13 @@ from flask import Blueprint, Response, request
 
 from history.access import Place, Viewer, chats_of, place_in
 from history.chats import Send
-from history.db import Store, Transaction, Writer
+from history.db import Store, Transaction
 from history.errors import Invalid, Unauthorized
 from history.outbox import MailPolicy
 from history.start import NewChat, check_new_chat, new_customer, start_chat
 from history.state import chat_state
 from history.times import now_ms
+from history.writer import Writer
 from history.wsgi import json_answer, read_body
 from resume.links import Links
 from resume.sessions import Sessions

@@ -12,8 +12,9 @@ import time
 from functools import partial
 
 from history.bus import Hint, MemoryBus
-from history.db import Store, Writer
+from history.db import Store
 from history.errors import Busy
+from history.writer import Writer
 from search.engine import Edition, Engine
 from search.followed import BATCH_EVENTS, count_behind, forget_marks, read_edition, read_marks, read_news, save_marks
 

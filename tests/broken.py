@@ -14,7 +14,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import app
-from history import db, journal
+from history import journal, writer
 from history.access import Place
 from history.batch import Batch
 from history.db import Driver, Transaction
@@ -40,7 +40,7 @@ process: ContextVar[Process] = ContextVar("process", default=ONLY)
 memories: WeakKeyDictionary[Process, dict[Any, EventRow]] = WeakKeyDictionary()
 
 remember = Batch.remember
-work = db.Writer._work
+work = writer.Writer._work
 whole_resume = opening.resume
 
 
@@ -89,11 +89,11 @@ def compare_numbers(_driver: Driver, _place: Place, position: Position, head: in
     return "diverged" if position.have > head else None
 
 
-def work_and_tell(self: db.Writer, transaction: Transaction, waiting: list[Any]) -> list[Any]:
+def work_and_tell(self: writer.Writer, transaction: Transaction, waiting: list[Any]) -> list[Any]:
     """Everybody on a socket is told before the commit, and then once more."""
     outcomes = work(self, transaction, waiting)
     answers = zip(waiting, outcomes, strict=True)
-    self.committed(transaction.commits, [(item, outcome) for item, outcome in answers if isinstance(item, db.Entry)])
+    self.committed(transaction.commits, [(item, outcome) for item, outcome in answers if isinstance(item, writer.Entry)])
     if process.get() is ONLY:
         time.sleep(LATE_COMMIT_S)
     return outcomes
@@ -105,7 +105,7 @@ BREAKS: dict[str, tuple[Broken, ...]] = {
     "push without the log": ((client, "take_next", take_all),),
     "oldest first": ((opening, "resume", resume_with_oldest),),
     "no prefix check": ((opening, "check_copy", compare_numbers),),
-    "ack before commit": ((db.Writer, "_work", work_and_tell),),
+    "ack before commit": ((writer.Writer, "_work", work_and_tell),),
 }
 
 

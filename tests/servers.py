@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from history import agents
-from history.db import Store, Transaction, Writer, only_answer
+from history.db import Store, Transaction
+from history.writer import Writer, only_answer
 from tests.web import ask
 
 COMMAND = Path(sys.executable).with_name("stillhere")

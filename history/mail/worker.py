@@ -13,13 +13,14 @@ from collections.abc import Callable
 from functools import partial
 
 from history import outbox
-from history.db import Store, Transaction, Writer
+from history.db import Store, Transaction
 from history.errors import Busy, Invalid
 from history.mail.compose import Letter, ascii_address, compose
 from history.mail.send import Mail, MailSettings, send
 from history.outbox import Claim, Result
 from history.times import new_id, now_ms
 from history.transcript import load_transcript
+from history.writer import Writer
 
 LOOK_SECONDS = 1.0
 """How often the worker looks for due items when nobody wakes it."""

@@ -14,11 +14,12 @@ from typing import Any
 
 from history.access import Viewer
 from history.bus import Hint, MemoryBus
-from history.db import Answer, Driver, Entry, Store, Transaction, Writer, give
+from history.db import Driver, Store, Transaction
 from history.errors import Busy, StillhereError
 from history.journal import RIGHTS_ENDED, Command, Commit
 from history.state import Places
 from history.times import now_ms
+from history.writer import Answer, Entry, Writer, give
 from resume.live.admission import Admission, AdmissionLimits
 from resume.live.client import HEARTBEAT, REVOKED, Client
 from resume.live.connection import Connection, Limits

@@ -12,10 +12,11 @@ from flask import Blueprint, Response, request, send_from_directory
 
 from history import agents
 from history.access import Viewer, place_in
-from history.db import Store, Writer
+from history.db import Store
 from history.errors import Invalid, NotFound
 from history.rendering import environment
 from history.times import SECOND_MS, now_ms
+from history.writer import Writer
 from history.wsgi import check_same_origin, json_answer, read_body
 from search.desk.customers import customer_card, customer_of
 

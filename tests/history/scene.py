@@ -11,13 +11,14 @@ from sqlmodel import col, select
 from history import journal, outbox
 from history.access import Place
 from history.chats import Act, Send
-from history.db import Store, Writer, only_answer
+from history.db import Store
 from history.events import canonical
 from history.models import Attempt, OutboxItem
 from history.outbox import Claim, MailPolicy
 from history.start import NewChat, new_customer, start_chat
 from history.times import now_ms, participant_id
 from history.transcript import Transcript, load_transcript
+from history.writer import Writer, only_answer
 
 DOMAIN = "stillhere.example.com"
 ADDRESS = "alex@example.com"

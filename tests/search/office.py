@@ -15,13 +15,14 @@ from history import journal
 from history.access import Place, Viewer
 from history.bus import Hint, MemoryBus
 from history.chats import Send
-from history.db import Answer, Store, Transaction, Writer, give
+from history.db import Store, Transaction
 from history.errors import StillhereError
 from history.events import canonical, digest_of
 from history.models import INTERNAL, PUBLIC
 from history.outbox import MailPolicy
 from history.start import NewChat, new_customer, start_chat
 from history.times import now_ms, participant_id
+from history.writer import Answer, Writer, give
 from search.engine import Engine
 from search.indexer import Indexer
 from search.routes import make_blueprint

@@ -7,8 +7,9 @@ from typing import Any
 from history import journal
 from history.access import Viewer
 from history.bus import Hint, MemoryBus
-from history.db import Answer, Entry, Store, Transaction, Writer
+from history.db import Store, Transaction
 from history.outbox import MailPolicy
+from history.writer import Answer, Entry, Writer
 from resume.live.admission import AdmissionLimits
 from resume.live.client import Client
 from resume.live.connection import Limits
