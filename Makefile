@@ -10,7 +10,7 @@ run: .venv/run
 
 test: .venv/dev
 	$(BIN)/python -m tests.browser_setup
-	$(BIN)/pytest
+	$(BIN)/pytest -n 3 --dist loadfile
 
 check: .venv/dev
 	$(BIN)/ruff format --check .

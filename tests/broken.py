@@ -93,7 +93,8 @@ def work_and_tell(self: writer.Writer, transaction: Transaction, waiting: list[A
     """Everybody on a socket is told before the commit, and then once more."""
     outcomes = work(self, transaction, waiting)
     answers = zip(waiting, outcomes, strict=True)
-    self.committed(transaction.commits, [(item, outcome) for item, outcome in answers if isinstance(item, writer.Entry)])
+    told = [(item, outcome) for item, outcome in answers if isinstance(item, writer.Entry)]
+    self.committed(transaction.commits, told)
     if process.get() is ONLY:
         time.sleep(LATE_COMMIT_S)
     return outcomes

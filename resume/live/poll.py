@@ -81,6 +81,8 @@ class Gathered:
         """Whether there is something that the client does not know, so that it should not wait much longer."""
         self.asked = list(poll.asked)
         self.revs = poll.revs
+        self.me: dict[str, str] = {}
+        """Who the client is in each chat."""
         self.states: dict[str, Any] = {}
 
     @property
@@ -107,13 +109,18 @@ class Gathered:
     def _is_news(self, resume: Mapping[str, Any]) -> bool:
         """Whether a chat in the welcome has something that the client did not tell to have."""
         state = resume["state"]
+        self.me[resume["chat"]] = resume["me"]
         self._is_new_state(state)
         known = self.revs.get(resume["chat"], 0)
         return bool(resume["events"] or resume["gap"] or resume["reset"]) or known not in (None, state["rev"])
 
     def _is_new_state(self, state: Mapping[str, Any]) -> bool:
-        """Whether a state differs from the one before in more than what each sign of life changes."""
-        people = [{**person, "last_seen": None} for person in state["participants"]]
+        """Whether a state differs from the one before in more than what the client's own coming changes."""
+        me = self.me.get(state["chat"])
+        people = [
+            {**person, "last_seen": None, "online": person["online"] or person["id"] == me}
+            for person in state["participants"]
+        ]
         told = {**state, "head": None, "hash": None, "participants": people}
         before, self.states[state["chat"]] = self.states.get(state["chat"]), told
         return before != told

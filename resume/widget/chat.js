@@ -90,7 +90,7 @@ export class Chat {
     if (this.wire.role === "agent") this.#feeds.internal.known(Infinity); // the resume does not speak of notes
     this.#sender.recognise(events, me, "public");
     this.#sender.erasedTo(floor);
-    if (reset === "diverged") this.#sender.offerAgain(events);
+    this.#sender.offerAgain(events, reset === "diverged" ? 0 : head - events.length);
     this.takeState(state);
     this.#changed();
     if (this.#readHere > (this.participant(me)?.read ?? 0)) this.#sendRead();

@@ -201,14 +201,21 @@ export class Outbox {
   }
 
   /**
-   * The server's log is not the one this client knew: offer again what it may have lost.
+   * Offer again what the server may have lost: everything, if its log is not the one this client knew, or else what was
+   * acked behind a number and is not there. An ack may have come without its event, and then the client's place in the
+   * log tells nothing of it.
    * @param {Set<string>} held ids of the events that the server has shown
+   * @param {number} behind
    * @param {number} now_ms
    * @returns {Entry[]} those put back
    */
-  offerAgain(held, now_ms) {
+  offerAgain(held, behind, now_ms) {
     const lost = this.#entries.filter(
-      (entry) => entry.state === "stored" && !held.has(entry.id) && entry.composed_ms > now_ms - KEEP_STORED_MS,
+      (entry) =>
+        entry.state === "stored" &&
+        (entry.seq ?? 0) > behind &&
+        !held.has(entry.id) &&
+        entry.composed_ms > now_ms - KEEP_STORED_MS,
     );
     for (const entry of lost) Object.assign(entry, { state: "waiting", not_before_ms: 0, seq: undefined });
     return lost;

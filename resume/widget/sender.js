@@ -142,10 +142,14 @@ export class Sender {
     if (floor > 0) this.kept.wipe(this.outbox.forget((entry) => entry.stream === "public" && entry.seq <= floor));
   }
 
-  /** The server's log is not the one this client knew. @param {Event[]} events those that it has shown */
-  offerAgain(events) {
+  /**
+   * The server has shown the end of its log.
+   * @param {Event[]} events
+   * @param {number} behind the last number that is not among them
+   */
+  offerAgain(events, behind) {
     const held = new Set(events.map(({ id }) => id));
-    this.kept.keep(this.outbox.offerAgain(held, this.chat.wire.now()));
+    this.kept.keep(this.outbox.offerAgain(held, behind, this.chat.wire.now()));
   }
 
   /** The connection is gone; nothing sent will be answered. */

@@ -242,9 +242,17 @@ test("a restored server is offered own messages of 30 days that it does not show
   sent(outbox);
   ["old", "a", "b", "c"].forEach((id, i) => outbox.stored(id, i + 1));
   outbox.find("old").composed_ms = NOW - KEEP_STORED_MS;
-  const offered = outbox.offerAgain(new Set(["b"]), NOW);
+  const offered = outbox.offerAgain(new Set(["b"]), 0, NOW);
   assert.deepEqual(offered.map(({ id }) => id), ["a", "c"]);
   assert.deepEqual(sent(outbox), ["a", "c"]);
+});
+
+test("what was acked, and is not where the ack said, is offered again; what lies before the shown events is not", () => {
+  const outbox = outboxWith("a", "b", "c");
+  sent(outbox);
+  ["a", "b", "c"].forEach((id, i) => outbox.stored(id, i + 1));
+  assert.deepEqual(outbox.offerAgain(new Set(["b"]), 1, NOW).map(({ id }) => id), ["c"]);
+  assert.deepEqual(outbox.offerAgain(new Set(), 3, NOW), []);
 });
 
 test("a redacted message leaves the browser too, and is never offered again", () => {
@@ -254,7 +262,7 @@ test("a redacted message leaves the browser too, and is never offered again", ()
   const redacted = ({ seq }) => seq === 4;
   assert.deepEqual(outbox.forget(redacted).map(({ id }) => id), ["a"]);
   assert.deepEqual(outbox.forget(redacted), []);
-  assert.deepEqual(outbox.offerAgain(new Set(), NOW), []);
+  assert.deepEqual(outbox.offerAgain(new Set(), 0, NOW), []);
   assert.deepEqual(outbox.forget(() => true), [], "what the server does not keep yet stays");
 });
 

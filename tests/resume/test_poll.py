@@ -8,7 +8,7 @@ import pytest
 from resume.live.poll import Gathered, check_poll
 
 STATE = {"chat": "one", "head": 3, "hash": "aa", "rev": 7, "status": "open", "participants": []}
-RESUME: dict[str, Any] = {"chat": "one", "events": [], "gap": None, "reset": None, "state": STATE}
+RESUME: dict[str, Any] = {"chat": "one", "me": "p_me", "events": [], "gap": None, "reset": None, "state": STATE}
 ANN = {"id": "p_ann", "online": True, "last_seen": "2026-11-23T20:31:00.123Z"}
 
 
@@ -61,6 +61,14 @@ def test_a_state_is_news_only_if_it_differs_in_more_than_a_sign_of_life() -> Non
     add(poll, "state", chat="one", state=STATE | {"participants": [ANN | {"online": False}]})
     assert poll.has_news
     assert len(poll.texts) == 2
+
+
+def test_that_one_is_here_oneself_is_no_news() -> None:
+    poll = gathered()
+    me = ANN | {"id": "p_me", "online": False}
+    welcome(poll, state=STATE | {"participants": [me]})
+    add(poll, "state", chat="one", state=STATE | {"participants": [me | {"online": True}]})
+    assert not poll.has_news
 
 
 ASKED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
