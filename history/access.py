@@ -58,6 +58,12 @@ class Place:
     person_id: str
 
 
+def check_agent(viewer: Viewer) -> None:
+    """What only agents may see is not there for anybody else. Raises NotFound."""
+    if viewer.role != "agent":
+        raise NotFound
+
+
 def may_see(viewer: Viewer, chat_id: str, customer_id: str) -> bool:
     """Agents see every chat; customers their own; a link's session its one chat only."""
     if viewer.role == "agent":

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, request
 
-from history.access import Viewer, chats_of, place_in
+from history.access import Viewer, chats_of, check_agent, place_in
 from history.agents import colleagues
 from history.chats import Act, Send
 from history.content import check_action, check_message, check_message_id, check_optional_id, check_stream
@@ -118,16 +118,13 @@ def make_blueprint(store: Store, writer: Writer, brand: str, identify: Callable[
     @blueprint.get("/queue")
     def show_queue() -> Response:
         viewer = identify()
-        if viewer.role != "agent":
-            raise NotFound
+        check_agent(viewer)
         with store.reading() as driver:
             return json_answer(queues(driver, [viewer.person_id])[viewer.person_id])
 
     @blueprint.get("/agents")
     def show_agents() -> Response:
-        viewer = identify()
-        if viewer.role != "agent":
-            raise NotFound
+        check_agent(identify())
         with store.reading() as driver:
             return json_answer({"items": colleagues(driver, now_ms()), "next": None})
 

@@ -73,7 +73,7 @@ class Places:
         """The place of a chat that waits `since` then."""
         if not 0 <= now_ms - self.read_ms < PLACES_AGE_MS:
             self.read_ms = now_ms
-            self.known = {(pk, waiting): place for place, (pk, waiting) in enumerate(driver.rows(PLACES), start=1)}
+            self.known = read_places(driver)
         return self.known.get((chat_pk, since)) or position(driver, chat_pk, since)
 
     def pace(self, driver: Driver, now_ms: int) -> Pace | None:
@@ -150,8 +150,12 @@ def position(driver: Driver, chat_pk: int, since: int) -> int:
 def places(driver: Driver, now_ms: int) -> dict[int, dict[str, Any]]:
     """The `queue` of each waiting chat's state, by the chat's pk."""
     pace = read_pace(driver, now_ms)
-    waiting = enumerate(driver.rows(PLACES), start=1)
-    return {pk: {"position": place, "eta_s": eta_s(pace, place)} for place, (pk, _) in waiting}
+    return {pk: {"position": place, "eta_s": eta_s(pace, place)} for (pk, _), place in read_places(driver).items()}
+
+
+def read_places(driver: Driver) -> dict[tuple[int, int], int]:
+    """The place in the queue, from 1, of each chat by its pk and since when it waits."""
+    return {(pk, since): place for place, (pk, since) in enumerate(driver.rows(PLACES), start=1)}
 
 
 def queues(driver: Driver, agent_ids: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -56,13 +56,12 @@ BUSY_RETRY_MS = 2000
 class Client:
     """See the module. Made by the hub for each socket that came through the door."""
 
-    __slots__ = ("connection", "conversation", "heartbeat", "hub", "pinged", "tab")
+    __slots__ = ("connection", "conversation", "heartbeat", "hub", "pinged")
 
     def __init__(self, hub: "Hub", connection: "Connection | PollConnection", signed_in: Viewer | None) -> None:
         self.hub = hub
         self.connection = connection
         self.conversation = Conversation(hub.limits, signed_in, time.monotonic())
-        self.tab: str | None = None
         self.pinged = 0
         self.heartbeat = hub.loop.call_later(HELLO_SECONDS, self._hello_late)
 
@@ -154,21 +153,20 @@ class Client:
             self.carry_out(self.conversation.found(place))
 
     def _open(self, hello: Hello) -> None:
-        self.tab = hello.tab
         if wait := self.hub.admission.hello(time.monotonic()):
             self.end(ADMISSION, "Many are coming in; please try again in a moment", wait)
             return
         watch = self.hub.following.watch()
         look_up = partial(read_hello, self.hub, hello, self.conversation.signed_in)
-        self.hub.read(look_up, partial(self._opened, watch))
+        self.hub.read(look_up, partial(self._opened, hello.tab, watch))
 
-    def _opened(self, watch: int, brought: Any) -> None:
+    def _opened(self, tab: str | None, watch: int, brought: Any) -> None:
         if self.conversation.stage != "opening":
             return
         if isinstance(brought, StillhereError):
             self.end(*close_code(brought))
             return
-        if not self.hub.enter(self, brought.viewer, self.tab):
+        if not self.hub.enter(self, brought.viewer, tab):
             self.end(ADMISSION, "This device has too many connections", RETRY_MS)
             return
         self.conversation.opened(brought.viewer, brought.cursors)

@@ -177,11 +177,17 @@ class Following:
         known = {key: value for key, value in state.items() if key != "head"}
         is_new = self.shown.get((chat_pk, role)) != known
         self.shown[chat_pk, role] = known
+        unaware = [
+            (client, cursor)
+            for client, cursor in followers.items()
+            if cursor.place.role == role and (is_new or cursor.rev != state["rev"])
+        ]
+        if not unaware:
+            return
         frame = encode_text(state_frame(state))
-        for client, cursor in followers.items():
-            if cursor.place.role == role and (is_new or cursor.rev != state["rev"]):
-                cursor.rev = state["rev"]
-                client.connection.write(frame)
+        for client, cursor in unaware:
+            cursor.rev = state["rev"]
+            client.connection.write(frame)
 
     def _turn_recent(self) -> None:
         self.recent = [set(), self.recent[0]]

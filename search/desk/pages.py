@@ -11,9 +11,9 @@ from typing import Any
 from flask import Blueprint, Response, request, send_from_directory
 
 from history import agents
-from history.access import Viewer, place_in
+from history.access import Viewer, check_agent, place_in
 from history.db import Store
-from history.errors import Invalid, NotFound
+from history.errors import Invalid
 from history.rendering import environment
 from history.times import SECOND_MS, now_ms
 from history.writer import Writer
@@ -109,9 +109,3 @@ def page(html: str) -> Response:
     response = Response(html, headers={"Cache-Control": "no-cache"})
     response.add_etag()
     return response.make_conditional(request)  # type: ignore[return-value]
-
-
-def check_agent(viewer: Viewer) -> None:
-    """Customers' records are for agents; for all others they are not there. Raises NotFound."""
-    if viewer.role != "agent":
-        raise NotFound

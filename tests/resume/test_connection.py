@@ -79,14 +79,6 @@ class Line:
         return self.ears.ends[0][0]
 
 
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    loop = Loop()
-    loop.start()
-    yield loop
-    assert loop.stop(TIMEOUT_S)
-
-
 Lines = Callable[..., Line]
 
 

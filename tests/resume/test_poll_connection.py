@@ -4,7 +4,7 @@ import json
 import select
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, cast
 
@@ -84,14 +84,6 @@ class Line:
         poll = select.poll()
         poll.register(self.peer, select.POLLHUP)
         assert poll.poll(TIMEOUT_S * 1000)
-
-
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    loop = Loop()
-    loop.start()
-    yield loop
-    assert loop.stop(TIMEOUT_S)
 
 
 def frames_of(response: bytes) -> list[dict[str, Any]]:
