@@ -30,16 +30,18 @@ import search.routes
 from history import journal, outbox_page
 from history.access import Viewer
 from history.agents import add_agent, agent_of, new_sign_in
-from history.away import AwayWatch
+from history.away import away_watch
 from history.bus import MemoryBus, PostgresBus
 from history.db import Store
 from history.errors import StillhereError, Unauthorized
+from history.idle import idle_watch
 from history.keys import read_or_make_key
 from history.mail.send import MailSettings
 from history.mail.worker import MailWorker
 from history.outbox import MailPolicy
 from history.patient_worker import PatientWorker
 from history.times import DAY_MS, SECOND_MS, now_ms
+from history.watch import Watch
 from history.writer import Answer, Writer, only_answer
 from history.wsgi import answer_errors, check_same_origin
 from resume.links import Links
@@ -91,6 +93,10 @@ class Settings(BaseSettings):
     link_days: int = Field(30, ge=1, description="How long a mail's link works")
     settle_seconds: int = Field(180, ge=0, le=3600, description="How long after a chat's end its transcript is mailed")
     agent_away_seconds: int = Field(600, ge=1, description="How long an agent may be away before chats wait again")
+    idle_warn_seconds: int = Field(
+        0, ge=0, description="After how much quiet behind an agent's word a chat warns that it will close; 0: never"
+    )
+    idle_close_seconds: int = Field(300, ge=1, description="How long after that warning the chat closes")
     mail_from: str = Field("chat@localhost.example", description="The sender of mails")
     smtp_host: str = Field("", description="The mail server; empty: mails are files in the folder, seen at /outbox")
     smtp_port: int = Field(587, ge=1, le=65535, description="The mail server's port")
@@ -236,16 +242,25 @@ class Service:
         )
 
     @cached_property
-    def away(self) -> AwayWatch:
-        return AwayWatch(self.store, self.writer, self.settings.agent_away_seconds)
+    def watches(self) -> tuple[Watch, ...]:
+        """The rules that act by themselves, as far as they are wanted."""
+        settings = self.settings
+        away = away_watch(self.store, self.writer, settings.agent_away_seconds)
+        if not settings.idle_warn_seconds:
+            return (away,)
+        return away, idle_watch(self.store, self.writer, settings.idle_warn_seconds, settings.idle_close_seconds)
 
     def start(self) -> None:
-        for part in (self.writer, self.hub, self.indexer, self.bus, self.mail, self.away):
+        for part in (self.writer, self.hub, self.indexer, self.bus, self.mail):
             part.start()
+        for watch in self.watches:
+            watch.start()
 
     def stop(self) -> None:
         """In the reverse order, so that nobody misses what it still needs."""
-        for part in (self.away, self.mail, self.bus, self.indexer, self.hub, self.writer):
+        for watch in self.watches:
+            watch.stop()
+        for part in (self.mail, self.bus, self.indexer, self.hub, self.writer):
             part.stop()
         self.engine.close()
         self.store.close()

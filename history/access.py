@@ -6,10 +6,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from history.db import Driver
-from history.errors import NotFound
+from history.errors import Erased, NotFound
 from history.times import participant_id
 
-Role = Literal["customer", "agent"]
+Role = Literal["customer", "agent", "system"]
+"""`system` is the service itself, in whose name rules act; nobody proves to be it."""
+
+SERVICE = "stillhere"
+"""The service's person id."""
+
+LIVES = "(floor = 0 OR floor < head)"
+"""The condition on a row of `chat` that it was not erased, as `is_erased` tells."""
 
 AGENT = (
     "SELECT id, name FROM agent WHERE disabled_ms IS NULL "
@@ -24,6 +31,11 @@ LEFT = (
 )
 """Active chats whose agent is away and neither wrote nor was put in charge since a moment: a program that uses HTTP
 has no lease, and whoever gets a chat while away has a while to come."""
+
+NEWEST = (
+    "SELECT id FROM chat WHERE customer_id = ? AND id = coalesce(?, id) "  # noqa: S608
+    f"ORDER BY {LIVES} DESC, updated_ms DESC, pk DESC LIMIT 1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +83,37 @@ def may_see(viewer: Viewer, chat_id: str, customer_id: str) -> bool:
     return customer_id == viewer.person_id and viewer.only_chat in (None, chat_id)
 
 
+def is_erased(head: int, floor: int) -> bool:
+    """Whether a chat was erased: its events were up to its head, and nothing follows."""
+    return 0 < head <= floor
+
+
 def place_in(driver: Driver, viewer: Viewer, chat_id: str) -> Place:
-    """The viewer's place in the chat `chat_id`. Raises NotFound when there is none to be seen."""
-    row = driver.row("SELECT pk, customer_id FROM chat WHERE id = ?", str(chat_id))
+    """The viewer's place in the chat `chat_id`. Raises NotFound when there is none to be seen, Erased."""
+    place, erased = place_left_in(driver, viewer, chat_id)
+    if erased:
+        raise Erased
+    return place
+
+
+def place_left_in(driver: Driver, viewer: Viewer, chat_id: str) -> tuple[Place, bool]:
+    """The viewer's place in a chat that may have been erased, and whether it was. Raises NotFound."""
+    row = driver.row("SELECT pk, customer_id, head, floor FROM chat WHERE id = ?", str(chat_id))
     if row is None or not may_see(viewer, chat_id, row[1]):
         raise NotFound("There is no such chat")
-    return Place(row[0], chat_id, viewer.participant_in(chat_id), viewer.role, viewer.name, viewer.person_id)
+    place = Place(row[0], chat_id, viewer.participant_in(chat_id), viewer.role, viewer.name, viewer.person_id)
+    return place, is_erased(row[2], row[3])
+
+
+def service_place(chat_pk: int, chat_id: str) -> Place:
+    """The place of the service itself in a chat, which it never joins."""
+    return Place(chat_pk, chat_id, participant_id(chat_id, SERVICE), "system", "", SERVICE)
+
+
+def newest_chat(driver: Driver, viewer: Viewer) -> str | None:
+    """The id of the customer's newest chat; of an erased one only if nothing else is left."""
+    row = driver.row(NEWEST, viewer.person_id, viewer.only_chat)
+    return row and row[0]
 
 
 def agent_in(driver: Driver, chat_pk: int, chat_id: str, named: str) -> Place | None:
@@ -93,12 +130,14 @@ def places_left(driver: Driver, before_ms: int, chat_pk: int | None = None) -> l
 
 
 def chats_of(driver: Driver, viewer: Viewer, before_ms: int, limit: int) -> list[tuple[int, str, int]]:
-    """(pk, id, updated_ms) of the chats that the viewer may see, updated before `before_ms`, newest first."""
+    """(pk, id, updated_ms) of the chats that the viewer may see, updated before `before_ms`, newest first, without
+    those that were erased."""
     if viewer.role == "agent":
         return [
             (pk, id, updated)
             for pk, id, updated in driver.rows(
-                "SELECT pk, id, updated_ms FROM chat WHERE updated_ms < ? ORDER BY updated_ms DESC, pk DESC LIMIT ?",
+                f"SELECT pk, id, updated_ms FROM chat WHERE updated_ms < ? AND {LIVES} "  # noqa: S608
+                "ORDER BY updated_ms DESC, pk DESC LIMIT ?",
                 before_ms,
                 limit,
             )
@@ -106,8 +145,8 @@ def chats_of(driver: Driver, viewer: Viewer, before_ms: int, limit: int) -> list
     return [
         (pk, id, updated)
         for pk, id, updated in driver.rows(
-            "SELECT pk, id, updated_ms FROM chat WHERE customer_id = ? AND id = coalesce(?, id) AND updated_ms < ? "
-            "ORDER BY updated_ms DESC, pk DESC LIMIT ?",
+            "SELECT pk, id, updated_ms FROM chat WHERE customer_id = ? AND id = coalesce(?, id) "  # noqa: S608
+            f"AND updated_ms < ? AND {LIVES} ORDER BY updated_ms DESC, pk DESC LIMIT ?",
             viewer.person_id,
             viewer.only_chat,
             before_ms,

@@ -12,10 +12,11 @@ from history.change import Change, ChatRow
 from history.chats import Act, Send
 from history.db import Transaction
 from history.events import EVENT_COLUMNS, EventRow
+from history.idle import Quiet, read_quiet
 
 CHAT_COLUMNS = (
     "pk, id, customer_id, status, thread, head, hash, internal_head, internal_hash, rev, agent_id, last_agent_id, "
-    "waiting_since_ms, updated_ms"
+    "waiting_since_ms, updated_ms, floor"
 )
 LOCK_CHATS = f"SELECT {CHAT_COLUMNS} FROM chat WHERE pk IN_LIST ORDER BY pk FOR_UPDATE"  # noqa: S608
 KNOWN = 'SELECT id, chat_pk, "by" FROM event WHERE id IN_LIST'
@@ -116,3 +117,8 @@ class Batch:
         """Whether the agent is still in charge, and still away."""
         in_charge = change.row.agent_id == command.place.person_id
         return in_charge and bool(places_left(self.driver, command.before_ms, command.place.chat_pk))
+
+    def quiet(self, change: Change) -> Quiet | None:
+        """The chat as the idle rule sees it; null if it is none of the rule's, as when this batch has written to it."""
+        found = [] if change.events else read_quiet(self.driver, self.now_ms, change.row.pk)
+        return found[0] if found else None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from history.access import Place
+from history.access import Place, is_erased
 from history.events import EventRow, canonical, chain, digest_of
 from history.models import PUBLIC
 
@@ -52,6 +52,12 @@ class ChatRow:
     last_agent_id: str | None
     waiting_since_ms: int | None
     updated_ms: int
+    floor: int = 0
+
+    @property
+    def erased(self) -> bool:
+        """Whether nothing that was said is left."""
+        return is_erased(self.head, self.floor)
 
 
 @dataclass(slots=True)

@@ -22,6 +22,9 @@ REASON_LETTERS = 200
 ONLY_AGENTS = frozenset({"accept", "release", "transfer", "redact"})
 REDACTABLE_KINDS = ("message", "note")
 
+IDLE_WARNING = "idle"
+"""The `code` of the notice that the thread will be closed."""
+
 
 class Send(NamedTuple):
     """A message or, on the internal stream, a note. `data` is canonical JSON, checked at the door."""
@@ -96,7 +99,7 @@ def act(change: Change, command: Act, now_ms: int, around: Around) -> EventRow |
         case "transfer":
             return transfer(change, command, now_ms, around)
         case "close":
-            return None if row.status == "closed" else close(change, place, id, now_ms)
+            return None if row.status == "closed" else close(change, place, id, now_ms, place.role)
         case "reopen":
             return None if row.status != "closed" else reopen(change, place, id, now_ms, around)
         case "rate":
@@ -206,13 +209,19 @@ def check_handover(data: dict[str, Any]) -> tuple[str | None, str]:
     return named, check_line(data.get("note"), "data.note", NOTE_LETTERS)
 
 
-def close(change: Change, place: Place, id: str, now_ms: int) -> EventRow:
+def warn_idle(change: Change, place: Place, words: str, now_ms: int) -> None:
+    """Nobody has said anything for long, and the thread will be closed if it stays so."""
+    told = {"code": IDLE_WARNING, "text": words}
+    change.append("notice", place.participant, new_id(), canonical(told), now_ms)
+
+
+def close(change: Change, place: Place, id: str, now_ms: int, reason: str) -> EventRow:
     """Ends the thread. The chat stays, and can be continued at any time."""
-    data = canonical({"reason": place.role, "by_name": place.name})
+    data = canonical({"reason": reason, "by_name": place.name})
     event = change.append("close", place.participant, id, data, now_ms)
     change.move("close")
     change.row.agent_id, change.row.waiting_since_ms = None, None
-    change.threads.append(("close", {"closed_ms": now_ms, "close_reason": place.role}))
+    change.threads.append(("close", {"closed_ms": now_ms, "close_reason": reason}))
     return event
 
 

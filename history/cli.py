@@ -1,4 +1,4 @@
-"""Commands over the record: import dialogues, verify a transcript, manage agents."""
+"""Commands over the record: import dialogues, verify a transcript, erase a chat, manage agents."""
 
 import sys
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from tqdm import tqdm
 from history import agents
 from history.db import Transaction
 from history.importer import import_dialogues, read_dialogues
+from history.privacy import erase_chat
 from history.times import now_ms
 from history.verify import check_file
 from history.writer import Writer
@@ -43,6 +44,20 @@ def make_commands(
         click.echo(f"The chain holds over all {verdict.events} events." if verdict.holds else verdict.reason)
         sys.exit(0 if verdict.holds else 1)
 
+    @click.command()
+    @click.argument("chat_id")
+    @click.option("--yes", is_flag=True, help="Do not ask.")
+    def erase(chat_id: str, yes: bool) -> None:
+        """Erase all that was said in the chat CHAT_ID, for ever."""
+        if not yes:
+            click.confirm(f"Erase the chat {chat_id}? This cannot be undone", abort=True)
+        with open_writer() as writer:
+            receipt = writer.write(lambda transaction: erase_chat(transaction, chat_id))
+        click.echo(
+            f"Erased: what {receipt.events} events said, and {receipt.names} names. "
+            f"Withdrawn mails: {receipt.mails}; ended links: {receipt.links}."
+        )
+
     @click.group()
     def agent() -> None:
         """Add agents and let them in."""
@@ -71,7 +86,7 @@ def make_commands(
         with open_writer() as writer:
             click.echo(writer.write(lambda transaction: grant(transaction, email, agents.new_key)))
 
-    return [import_file, verify, agent]
+    return [import_file, verify, erase, agent]
 
 
 def grant(transaction: Transaction, email: str, new: Callable[[Transaction, str], str]) -> str:

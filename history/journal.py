@@ -17,11 +17,12 @@ from history.batch import Batch, Requeue
 from history.change import REDACTED, Change, ChatRow
 from history.chats import Act, Send
 from history.db import Driver, Transaction
-from history.errors import IdConflict, NotFound, PreviousMissing, StillhereError
-from history.events import EVENT_COLUMNS, EventRow
+from history.errors import Erased, IdConflict, NotFound, PreviousMissing, StillhereError
+from history.events import EVENT_COLUMNS, EventRow, digest_of
+from history.idle import Idle, next_step
 from history.models import PUBLIC, Participant, Thread
 from history.outbox import MailPolicy
-from history.times import rfc3339
+from history.times import new_id, rfc3339
 
 SAVE_CHAT = (
     "UPDATE chat SET status = ?, thread = ?, head = ?, hash = ?, internal_head = ?, internal_hash = ?, rev = ?, "
@@ -32,6 +33,7 @@ MOVE_HEAD = "UPDATE chat SET head = ?, hash = ?, internal_head = ?, internal_has
 
 ADD_EVENT = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES ({', '.join('?' * len(EventRow._fields))})"  # noqa: S608
 REDACT = "UPDATE event SET data = ?, digest = ? WHERE chat_pk = ? AND stream = ? AND seq = ?"
+WHOLE = "SELECT stream, seq, data FROM event WHERE chat_pk = ? AND digest IS NULL"
 SAVE_MARKS = "UPDATE participant SET read = ?, delivered = ? WHERE id = ?"
 
 PAGE_LIMIT = 200
@@ -90,7 +92,7 @@ class Commit(NamedTuple):
 RIGHTS_ENDED = Commit(0, "", (), state_changed=False)
 """Put among a transaction's commits by whoever takes somebody's rights away: rings like a chat that has no number."""
 
-Command = Send | Act | Join | Mark | Requeue
+Command = Send | Act | Join | Mark | Requeue | Idle
 Outcome = Ack | StillhereError | None
 
 
@@ -118,10 +120,11 @@ def decide(batch: Batch, command: Command) -> Outcome:
     if isinstance(command, Join):
         chats.join(change, command.place, batch.now_ms)
         return None
-    if isinstance(command, Requeue):
-        if batch.is_left(change, command):
-            chats.requeue(change, command.place, batch.now_ms)
+    if isinstance(command, Requeue | Idle):
+        follow_rule(batch, change, command)
         return None
+    if change.row.erased:
+        raise Erased
     twin = batch.twin(command)
     if twin is not None:
         check_same(twin, command)
@@ -137,6 +140,19 @@ def decide(batch: Batch, command: Command) -> Outcome:
         event = done
     batch.remember(event)
     return Ack(change.row.id, event.id, event.seq, event.hash, event.at_ms)
+
+
+def follow_rule(batch: Batch, change: Change, command: Requeue | Idle) -> None:
+    """A rule seems to concern the chat; now that it is locked, this is looked at again."""
+    if isinstance(command, Requeue):
+        if batch.is_left(change, command):
+            chats.requeue(change, command.place, batch.now_ms)
+    elif quiet := batch.quiet(change):
+        match next_step(quiet, command.rule, batch.now_ms):
+            case "warn":
+                chats.warn_idle(change, command.place, quiet.warning, batch.now_ms)
+            case "close":
+                chats.close(change, command.place, new_id(), batch.now_ms, "idle")
 
 
 ACTION_KINDS = {
@@ -252,6 +268,13 @@ def save_rows_beside(transaction: Transaction, policy: MailPolicy, change: Chang
         transaction.connection.execute(update(Thread).where(where).values(values))  # type: ignore[arg-type]
         if what == "close":
             outbox.put_transcript(transaction, policy, pk, number)
+
+
+def redact_all(driver: Driver, chat_pk: int) -> int:
+    """Takes the data out of all events of a chat. Returns how many had them still."""
+    whole = driver.rows(WHOLE, chat_pk)
+    driver.run_many(REDACT, [(REDACTED, digest_of(data), chat_pk, stream, seq) for stream, seq, data in whole])
+    return len(whole)
 
 
 def read_after(driver: Driver, chat_pk: int, stream: int, after: int, limit: int) -> list[EventRow]:

@@ -74,7 +74,7 @@ class Chat(SQLModel, table=True):
     internal_head: int = Field(default=0, sa_type=BigInteger)
     internal_hash: str = GENESIS_HASH
     floor: int = Field(default=0, sa_type=BigInteger)
-    """Events up to this seq were erased."""
+    """Events up to this seq were erased; if none follows, the chat was."""
     rev: int = 1
     agent_id: str | None = None
     """The agent in charge; null while nobody is."""

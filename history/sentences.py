@@ -15,6 +15,7 @@ ENGLISH = {
     "passed": "{name} passed the chat on",
     "closed": "{name} closed the chat",
     "closed_idle": "Closed after a while without messages",
+    "idle": "Are you still there? This chat ends soon if it stays quiet. You can go on with it at any time.",
     "reopened": "{name} reopened the chat",
     "rated": "{name} rated the chat {score} of 5",
     "removed": "This message was removed",

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from history.access import Role
+from history.access import Role, is_erased
 from history.db import Driver
 from history.models import GENESIS_HASH
 from history.queue_time import Pace, eta_s, pace_of
@@ -91,6 +91,7 @@ def chat_state(driver: Driver, chat_pk: int, role: Role, now_ms: int, queue: Pla
     people = driver.rows(PARTICIPANTS, chat_pk)
     agent = next((person for person in people if agent_id and person[2] == agent_id), None)
     waits = since is not None and status in ("open", "waiting")
+    lives = not is_erased(head, floor)
     return {
         "chat": id,
         "status": status,
@@ -103,10 +104,10 @@ def chat_state(driver: Driver, chat_pk: int, role: Role, now_ms: int, queue: Pla
         "queue": queue_entry(driver, chat_pk, since, now_ms, queue) if waits else None,
         "participants": [participant(person, now_ms) for person in people],
         "can": {
-            "send": True,
+            "send": lives,
             "close": status != "closed" and head > 0,
-            "reopen": status == "closed",
-            "rate": role == "customer" and score is None and any(p[1] == "agent" for p in people),
+            "reopen": lives and status == "closed",
+            "rate": lives and role == "customer" and score is None and any(p[1] == "agent" for p in people),
         },
         "subject": subject,
         "email": email,

@@ -7,10 +7,11 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
+from history.access import LIVES
 from history.agents import hash_of
 from history.content import check_message_id
 from history.db import Transaction
-from history.errors import Conflict, Invalid, NotFound
+from history.errors import Conflict, Erased, Invalid, NotFound
 from history.models import Link
 from history.times import DAY_MS, MINUTE_MS, new_id
 from resume.sessions import Sessions
@@ -26,6 +27,7 @@ TAKE = (
     "WHERE secret_hash = ? AND used_ms IS NULL AND expires_ms > ?"
 )
 FIND = "SELECT chat_id, customer_id, expires_ms, used_ms, nonce_hash, session_id FROM link WHERE secret_hash = ?"
+ERASED = f"SELECT 1 FROM chat WHERE id = ? AND NOT {LIVES}"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Links:
         """Uses up a link. Returns the resume token of a session that sees this one chat, and the chat's id.
 
         The same nonce gets the same answer for ten minutes, because the session's secret is made from link and nonce.
-        Raises NotFound for an unknown or expired link, Conflict for a used one.
+        Raises NotFound for an unknown or expired link, Conflict for a used one, Erased.
         """
         if not isinstance(secret, str) or not 0 < len(secret) <= SECRET_LENGTH:
             raise Invalid("`link` must be the part of the address after the #")
@@ -66,6 +68,8 @@ class Links:
         if found is None:
             raise NotFound("We do not know this link")
         chat_id, customer_id, *_ = found
+        if transaction.driver.row(ERASED, chat_id):
+            raise Erased
         session_secret = hmac.new(secret.encode(), nonce.encode(), hashlib.sha256).hexdigest()
         session_id = new_id()
         now_ms = transaction.now_ms

@@ -110,7 +110,9 @@ def read_stream(driver: Driver, news: News, chat: Lagging, authors: dict[str, Au
 
 def take(news: News, event: EventRow, customer_id: str, author: Author) -> None:
     if event.kind == "redact":
-        news.deleted.append(Key(event.chat_pk, event.stream, orjson.loads(event.data)["seq"]))
+        named = orjson.loads(event.data).get("seq")
+        gone = range(1, event.seq) if named is None else (named,)  # the chat was erased up to here
+        news.deleted += [Key(event.chat_pk, event.stream, seq) for seq in gone]
     elif event.kind in INDEXED_KINDS and (text := text_of(event.data)):
         key = Key(event.chat_pk, event.stream, event.seq)
         news.added.append(Document(key, event.at_ms, customer_id, *author, text))

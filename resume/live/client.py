@@ -7,10 +7,10 @@ from functools import partial
 from random import uniform
 from typing import TYPE_CHECKING, Any
 
-from history.access import Place, Viewer, place_in
+from history.access import Place, Viewer, is_erased, place_in
 from history.chats import Act, Send
 from history.db import Driver
-from history.errors import Busy, Conflict, NotFound, Revoked, StillhereError, Unauthorized
+from history.errors import Busy, Conflict, Erased, NotFound, Revoked, StillhereError, Unauthorized
 from history.events import EventRow
 from history.journal import Ack, Mark, read_after, read_before
 from history.models import INTERNAL, PUBLIC
@@ -35,7 +35,7 @@ from resume.live.conversation import (
     Tell,
     take_next,
 )
-from resume.live.frames import Get, Hello, ack_frame, bye_frame, dump, nack_frame, page_frame
+from resume.live.frames import Get, Hello, Position, ack_frame, bye_frame, dump, nack_frame, page_frame
 from resume.live.opening import Brought, bring
 from resume.live.plain_frames import encode_text
 
@@ -48,7 +48,7 @@ HELLO_SECONDS = 5.0
 HELLO_LATE, HEARTBEAT = 4008, 4009
 RESTART = 1012
 ADMISSION, MAINTENANCE = 4101, 4150
-UNKNOWN_TOKEN, REVOKED, NO_SUCH_CHAT = 4201, 4202, 4304
+UNKNOWN_TOKEN, REVOKED, NO_SUCH_CHAT, ERASED = 4201, 4202, 4304, 4310
 INTERNAL_ERROR = 1011
 BUSY_RETRY_MS = 2000
 
@@ -175,6 +175,7 @@ class Client:
         self.hub.following.follow(self, brought, watch)
         self.heartbeat.cancel()
         self._beat_later()
+        self._leave_erased(brought)
 
     def _welcome(self, brought: Brought) -> str:
         limits = self.hub.limits
@@ -198,10 +199,26 @@ class Client:
         if isinstance(brought, StillhereError):
             self.say(nack_frame(None, None, brought))
             return
+        if self.conversation.stage == "ended":
+            return
         self.conversation.follow(brought.cursors)
         for resume in brought.resumes:
             self.say(f'{{"type":"resume",{resume[1:]}')
         self.hub.following.follow(self, brought, watch)
+        self._leave_erased(brought)
+
+    def look_again(self, place: Place) -> None:
+        """The chat is no more what it was: it is left, and the client told what has become of it."""
+        self.conversation.leave(place)
+        self.hub.following.unfollow(self, [place])
+        self.carry_out([Bring((Position(place.chat_id, 0, None),))])
+
+    def _leave_erased(self, brought: Brought) -> None:
+        """Who knows now that a chat was erased has nothing to do in it. A customer without another one may go."""
+        for place in brought.erased:
+            self.conversation.leave(place)
+        if brought.erased and brought.viewer.role == "customer" and not self.conversation.cursors:
+            self.end(ERASED, Erased.title)
 
     def deliver(self, cursor: Cursor, lines: list[Line]) -> bool:
         """Sends what is next for this client; tells whether something before it is missing."""
@@ -266,7 +283,7 @@ def read_state(place: Place, driver: Driver) -> dict[str, Any]:
 
 
 def read_page(place: Place, get: Get, driver: Driver) -> str:
-    """The page frame for a `get`."""
+    """The page frame for a `get`. Raises Erased."""
     events: list[EventRow]
     if get.after is not None:
         events = read_after(driver, place.chat_pk, get.stream, get.after, get.limit)
@@ -275,6 +292,8 @@ def read_page(place: Place, get: Get, driver: Driver) -> str:
     row = driver.row("SELECT head, internal_head, floor FROM chat WHERE pk = ?", place.chat_pk)
     assert row is not None, "chats are not deleted"
     head, internal_head, floor = row
+    if is_erased(head, floor):
+        raise Erased
     last = internal_head if get.stream == INTERNAL else head
     first = floor + 1 if get.stream == PUBLIC else 1
     seqs = [event.seq for event in events]

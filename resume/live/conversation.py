@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from history.access import Place, Viewer
 from history.bus import Hint
 from history.chats import Act, Send
-from history.errors import Forbidden, RateLimited, StillhereError
+from history.errors import Erased, Forbidden, RateLimited, StillhereError
 from history.journal import Mark
 from history.models import INTERNAL, PUBLIC
 from resume.live.frames import (
@@ -262,8 +262,8 @@ class Conversation:
         return [effect for frame in waiting for effect in self._command(place, frame)]
 
     def not_found(self, chat: str, error: StillhereError) -> list[Effect]:
-        """There is no such chat for this viewer: one answer, whether it exists or not."""
-        refusal = error if error.retry else Forbidden("There is no such chat for you")
+        """There is no such chat for this viewer: one answer, whether it exists or not; or theirs was erased."""
+        refusal = error if error.retry or isinstance(error, Erased) else Forbidden("There is no such chat for you")
         return [Say(nack_frame(chat, getattr(frame, "id", None), refusal)) for frame in self.finding.pop(chat, [])]
 
     def _command(self, place: Place, frame: ChatFrame) -> list[Effect]:
@@ -298,6 +298,11 @@ class Conversation:
         for cursor in cursors:
             self.cursors[cursor.place.chat_id] = cursor
             self.places[cursor.place.chat_id] = cursor.place
+
+    def leave(self, place: Place) -> None:
+        """The chat is followed no more, and is looked up anew if something is said in it."""
+        self.cursors.pop(place.chat_id, None)
+        self.places.pop(place.chat_id, None)
 
 
 def take_next(cursor: Cursor, lines: Iterable[Line]) -> tuple[list[bytes], bool]:

@@ -157,6 +157,10 @@ class Following:
         followers = self.followers.get(chat_pk)
         if not followers or isinstance(news, StillhereError):
             return
+        if news.erased:
+            for client, cursor in list(followers.items()):
+                client.look_again(cursor.place)
+            return
         self._show_news(chat_pk, news, followers, with_state=not again)
         if again or news.more:
             self.refresh(chat_pk)

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from history.access import Place, Viewer, chats_of, place_in
+from history.access import Place, Viewer, is_erased, newest_chat, place_left_in
 from history.db import Driver
 from history.errors import NotFound
 from history.events import EventRow, event_json
@@ -39,31 +39,35 @@ class Brought:
     cursors: tuple[Cursor, ...]
     waiting: tuple[int, ...]
     """Which of the chats wait in the queue."""
+    erased: tuple[Place, ...]
+    """Which were erased, and have no cursor."""
 
 
 def bring(driver: Driver, viewer: Viewer, positions: tuple[Position, ...], queue: Places, now_ms: int) -> Brought:
     """The chats at `positions`; with none, a customer's newest chat. Raises NotFound when none may be seen."""
-    if not positions and viewer.role == "customer":
-        newest = chats_of(driver, viewer, now_ms + 1, 1)
-        positions = tuple(Position(id, 0, None) for _, id, _ in newest)
+    if not positions and viewer.role == "customer" and (newest := newest_chat(driver, viewer)):
+        positions = (Position(newest, 0, None),)
     places = [(place, position) for position in positions if (place := find(driver, viewer, position.chat))]
     if positions and not places:
         raise NotFound("There is no such chat")
-    resumes, cursors, waiting, room = [], [], [], WELCOME_BYTES
+    resumes, cursors, waiting, erased, room = [], [], [], [], WELCOME_BYTES
     for place, position in places:
         state = chat_state(driver, place.chat_pk, place.role, now_ms, queue)
         text, cursor = resume(driver, place, position, state, room // 2 if len(places) > 1 else room)
         room -= size(text)
         resumes.append(text)
+        if is_erased(state["head"], state["floor"]):
+            erased.append(place)
+            continue
         cursors.append(cursor)
         if state["queue"]:
             waiting.append(place.chat_pk)
-    return Brought(viewer, tuple(resumes), tuple(cursors), tuple(waiting))
+    return Brought(viewer, tuple(resumes), tuple(cursors), tuple(waiting), tuple(erased))
 
 
 def find(driver: Driver, viewer: Viewer, chat: str) -> Place | None:
     try:
-        return place_in(driver, viewer, chat)
+        return place_left_in(driver, viewer, chat)[0]
     except NotFound:
         return None
 
@@ -71,8 +75,8 @@ def find(driver: Driver, viewer: Viewer, chat: str) -> Place | None:
 def resume(driver: Driver, place: Place, position: Position, state: dict[str, Any], room: int) -> tuple[str, Cursor]:
     """A resume object (protocol 4.2, 4.3) as JSON text of at most `room` bytes, and the client's place after it."""
     head, floor = state["head"], state["floor"]
-    reset = check_copy(driver, place, position, head)
-    have = 0 if reset else max(position.have, floor)
+    reset = "erased" if is_erased(head, floor) else check_copy(driver, place, position, head)
+    have = floor if reset else max(position.have, floor)
     events = read_before(driver, place.chat_pk, PUBLIC, head + 1, min(head - have, RESUME_EVENTS))
     empty = {
         "chat": place.chat_id,
@@ -128,8 +132,12 @@ class News:
     """What happened in a chat beyond the places of those who follow it, and its state for each role among them."""
 
     events: tuple[EventRow, ...]
-    states: dict[str, dict[str, object]]
+    states: dict[str, dict[str, Any]]
     more: bool
+
+    @property
+    def erased(self) -> bool:
+        return any(is_erased(state["head"], state["floor"]) for state in self.states.values())
 
 
 NEWS_LIMIT = 200

@@ -35,6 +35,7 @@ export class Chat {
   /** @type {Record<string, any> | null} */ state = null;
   /** @type {string | null} */ me = null;
   ready = false;
+  erased = false;
   #feeds = { public: new Feed(), internal: new Feed() };
   #typers = new Typers(() => this.wire.emit("typing", { chat: this }));
   #reach = new Reach();
@@ -58,7 +59,7 @@ export class Chat {
   /** What this browser kept: own messages, and with `withTail` the newest events. @param {boolean} withTail */
   async load(withTail) {
     const [tail] = await Promise.all([withTail ? this.#kept.tail() : undefined, this.#sender.load()]);
-    if (!tail || this.ready) return;
+    if (!tail || this.ready || this.erased) return;
     this.me = tail.me;
     this.#feeds.public.log.take(tail.events);
     this.takeState(tail.state);
@@ -213,12 +214,13 @@ export class Chat {
     this.#kept.rest();
   }
 
-  /** The chat was erased on the server: nothing of it stays here. */
+  /** The chat was erased on the server: nothing of it stays here. However often that is told, the page hears it once. */
   erase() {
+    if (this.erased) return;
+    this.erased = true;
     this.leave("erased", "This chat was erased");
     this.#startOver();
     this.#sender.wipe();
-    this.#kept.wipeTail();
     this.wire.emit("error", { code: "erased", detail: "This chat was erased", chat: this.id });
   }
 

@@ -69,9 +69,13 @@ export class Kept {
     }, TAIL_PAUSE_MS);
   }
 
-  wipeTail() {
+  /** Nothing of the chat stays in this browser, whether it was looked up before or not. */
+  wipeAll() {
     clearTimeout(this.#tailTimer);
-    this.#write((store) => store.removeTail(this.chat));
+    this.#write(async (store) => {
+      await store.removeTail(this.chat);
+      await store.remove((await store.entries(this.chat)).map(({ id }) => id));
+    });
   }
 
   /** Nothing is written any more. */

@@ -9,6 +9,7 @@ import { session } from "./session.js";
 
 const PROBLEMS = {
   not_found: "We do not know this link, or it has expired. Please use the newest mail from us, or start a new chat.",
+  erased: "This chat was erased.",
   conflict: "This link was used already. It works once; please use the newest mail from us.",
   invalid: "This address is not complete. Please open the whole link from the mail.",
   rate: "Too many tries. Please wait a minute and try again.",

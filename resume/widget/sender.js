@@ -24,6 +24,7 @@ const OTHER_TAB_MS = 3_000; // so long a message is left to the tab that wrote i
 export class Sender {
   #acts = new Acts();
   #loaded = false;
+  #wiped = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #pause;
 
   /** @param {Talker} chat @param {import("./kept.js").Kept} kept */
@@ -35,7 +36,9 @@ export class Sender {
 
   /** Takes over what earlier pages left behind. */
   async load() {
-    this.outbox.adopt(await this.kept.entries(this.chat.wire.now()));
+    const entries = await this.kept.entries(this.chat.wire.now());
+    if (this.#wiped) return;
+    this.outbox.adopt(entries);
     this.#loaded = true;
     this.#changed();
   }
@@ -165,10 +168,12 @@ export class Sender {
     this.#acts.abandon(code, detail);
   }
 
-  /** Nothing of it stays in this browser. */
+  /** The chat was erased: nothing is sent any more, and nothing of it stays in this browser. */
   wipe() {
-    this.kept.wipe(this.outbox.entries);
+    this.#wiped = true;
+    this.#loaded = false;
     this.outbox = this.#newOutbox();
+    this.kept.wipeAll();
   }
 
   #newOutbox() {

@@ -29,6 +29,7 @@ const PONG_SOON_MS = 400; // so that the sender sees "delivered" before the next
 const WATCH_AGAIN_MS = 1_000;
 const TAB_CHARACTERS = 16;
 const FRAME_BYTES = 64 * 1024;
+const ERASED = 4310;
 
 /**
  * @typedef {object} Options
@@ -289,6 +290,7 @@ class Client extends EventTarget {
   /** @param {import("./line.js").Status} status */
   #tell(status) {
     this.status = status.status;
+    if (status.code === ERASED) this.#chats.forEach((chat) => chat.erase()); // nothing else is left, says the server
     this.#emit("status", status);
   }
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from history.access import Place
+from history.access import LIVES, Place
 from history.db import Driver
 from history.errors import NotFound
 from history.state import chat_state
@@ -12,7 +12,10 @@ CHATS_LIMIT = 50
 
 CUSTOMER = "SELECT id, name, email, locale, time_zone, created_ms FROM customer WHERE id = ?"
 CUSTOMER_OF = "SELECT customer_id FROM chat WHERE pk = ?"
-CHATS = "SELECT pk, page, updated_ms FROM chat WHERE customer_id = ? ORDER BY updated_ms DESC, pk DESC LIMIT ?"
+CHATS = (
+    f"SELECT pk, page, updated_ms FROM chat WHERE customer_id = ? AND {LIVES} "  # noqa: S608
+    "ORDER BY updated_ms DESC, pk DESC LIMIT ?"
+)
 
 
 def customer_of(driver: Driver, place: Place) -> str:
