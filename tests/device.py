@@ -37,6 +37,7 @@ class Device(Tab):
     def dials(self, server: Door, headers: dict[str, str]) -> None:
         """A new socket, whatever became of the old one."""
         self.hangs_up()
+        server.tells_limit(self.record)
         self.socket = self.stack.enter_context(
             connect(
                 f"ws://127.0.0.1:{server.port}/api/v1/live",

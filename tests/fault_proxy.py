@@ -101,6 +101,9 @@ class Link:
     def key_of(self, name: str) -> str:
         return self.server.key_of(name)
 
+    def tells_limit(self, record: Record) -> None:
+        self.server.tells_limit(record)
+
     def close(self) -> None:
         with suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)

@@ -201,6 +201,18 @@ class Customer(Person):
         self.greets(self.token, self.positions())
         return self
 
+    def looks_at_link(self, link: str, method: str = "GET") -> Answer:
+        """Whoever has this customer's mail opens its page. `link` is what stands behind the #."""
+        self.record.link("get", self.chat, link)
+        return ask(self.server.port, method, "/link")
+
+    def redeems(self, link: str, nonce: str, server: Door | None = None) -> Answer:
+        """Whoever has this customer's mail presses the button on the page of the link."""
+        answer = ask((server or self.server).port, "POST", "/api/v1/links/redeem", {"link": link, "nonce": nonce})
+        if answer.status == 200:
+            self.record.link("redeemed", self.chat, link)
+        return answer
+
     def on_another_device(self, token: str | None = None) -> "Customer":
         """The same person with another device, which has nothing yet; `token` is the device's own."""
         other = Customer(self.record, self.actor)

@@ -34,6 +34,16 @@ OPTIONS = {
     "log_min_messages": "fatal",
 }
 
+LOST_HINTS = """
+CREATE SCHEMA lost;
+CREATE TABLE lost.hint (payload text);
+CREATE FUNCTION lost.pg_notify(channel text, payload text) RETURNS void LANGUAGE sql AS
+    $$ INSERT INTO lost.hint VALUES (payload) $$;
+DO $$ BEGIN
+    EXECUTE format('ALTER DATABASE %I SET search_path = public, lost, pg_catalog', current_database());
+END $$;
+"""
+
 
 @dataclass
 class Cluster:
@@ -95,6 +105,12 @@ class Cluster:
 def name_of(url: str) -> str:
     """The database's name in a URL of `Cluster.url`."""
     return url.partition("@/")[2].partition("?")[0]
+
+
+def lose_hints(url: str) -> None:
+    """From now on those who connect publish their hints into a table that nobody reads."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(LOST_HINTS)
 
 
 @contextmanager

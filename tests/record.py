@@ -58,9 +58,11 @@ class Record:
         """Somebody looked at the page of a link (its part behind the #), or got a session for it."""
         self.add("link", "somebody", "", how=how, chat=chat, link=link)
 
-    def limit(self, hellos_per_second: float) -> None:
-        """All servers together let in no more than this from now on, with a burst of one second's worth."""
-        self.add("limit", "operator", "", hellos_per_second=hellos_per_second)
+    def limit(self, server: str, start: int, hellos_per_second: float) -> None:
+        """So many a second does this server let in since it was started for the `start`-th time, with a burst of one
+        second's worth.
+        """
+        self.add("limit", "operator", "", server=server, start=start, hellos_per_second=hellos_per_second)
 
     def stalled(self, actor: str, tab: str) -> None:
         """From now on nothing is read in this tab, though there is more than its socket holds."""

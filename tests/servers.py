@@ -12,6 +12,7 @@ from typing import Protocol
 from history import agents
 from history.db import Store, Transaction
 from history.writer import Writer, only_answer
+from tests.record import Record
 from tests.web import ask
 
 COMMAND = Path(sys.executable).with_name("stillhere")
@@ -37,6 +38,8 @@ class Door(Protocol):
 
     def key_of(self, name: str) -> str: ...
 
+    def tells_limit(self, record: Record) -> None: ...
+
 
 class Server:
     """One server on a free port, with its data in `folder`. Settings are named as in the environment."""
@@ -51,6 +54,7 @@ class Server:
         self.log = folder / f"server-{self.port}.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.keys: dict[str, str] = {}
+        self.starts = 0
 
     @property
     def url(self) -> str:
@@ -58,6 +62,7 @@ class Server:
 
     def start(self) -> None:
         """Returns once the server answers."""
+        self.starts += 1
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.launcher, self.command],
@@ -112,6 +117,10 @@ class Server:
         if name not in self.keys:
             self.keys[name] = new_key(self.database_url, name)
         return self.keys[name]
+
+    def tells_limit(self, record: Record) -> None:
+        """Whoever comes writes down how many are let in, so that the checker can count them."""
+        record.limit(str(self.port), self.starts, float(self.settings["HELLOS_PER_SECOND"]))
 
 
 def environment(folder: Path, settings: dict[str, str]) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """How a service treats its clients, as far as a record shows it, and whether a test did what it meant (I18 to I20)."""
 
-from collections import Counter, deque
+from collections import Counter
 from hashlib import sha256
+from heapq import heappop, heappush
 
 from tests.checker.lines import Violations, of, who
 from tests.dump import Dump
@@ -11,34 +12,48 @@ STALL_S = 10
 """Within this time a connection is closed whose client does not read."""
 
 WINDOW_S = 5
-LATE_S = 1
-"""Over how long hellos are counted, and how much later than it was said a welcome may be heard."""
+"""Over how long those are counted who said hello and were welcomed within it."""
 
 UNKNOWN_TOKEN, REVOKED = 4201, 4202
 
 
 def bounds_hold(record: list[Line], _dump: Dump) -> Violations:
     """I18: no more are let in than the limit says, and who does not read is closed in time."""
-    limit = 0.0
+    yield from floods(record)
     stalls: dict[str, Line] = {}
-    opened: deque[float] = deque()
-    for line in of(record, "limit", "open", "stall", "close"):
-        if line["ev"] == "limit":
-            limit = line["hellos_per_second"]
-        elif line["ev"] == "stall":
+    for line in of(record, "stall", "close"):
+        if line["ev"] == "stall":
             stalls[line["tab"]] = line
-        elif line["ev"] == "close":
+        else:
             stall = stalls.pop(line["tab"], line)
             if line["at"] - stall["at"] > STALL_S:
                 yield f"{who(line)} did not read and was closed after {line['at'] - stall['at']:.0f} s"
-        elif limit:
-            opened.append(line["at"])
-            while line["at"] - opened[0] > WINDOW_S:
-                opened.popleft()
-            if len(opened) > limit * (WINDOW_S + LATE_S + 1):
-                yield f"{who(line)} was number {len(opened)} of those let in within {WINDOW_S} s"
     for stall in stalls.values():
         yield f"{who(stall)} did not read and was never closed"
+
+
+def floods(record: list[Line]) -> Violations:
+    """Whoever was let in beyond what the servers together let in. However late drivers are: who counts has been let in
+    between a hello and a welcome that both lie in the window, and behind the last start of a server.
+    """
+    limits: dict[str, tuple[int, float]] = {}
+    since = 0.0
+    greeted: dict[str, float] = {}
+    let_in: list[float] = []
+    for line in of(record, "limit", "hello", "open"):
+        if line["ev"] == "limit":
+            told = (line["start"], line["hellos_per_second"])
+            if limits.get(line["server"]) != told:
+                limits[line["server"]], since = told, line["at"]
+                let_in.clear()
+        elif line["ev"] == "hello":
+            greeted[line["tab"]] = line["at"]
+        elif (hello_at := greeted.pop(line["tab"], -1.0)) >= since:
+            heappush(let_in, hello_at)
+            while let_in and let_in[0] < line["at"] - WINDOW_S:
+                heappop(let_in)
+            if limits and len(let_in) > sum(limit for _, limit in limits.values()) * (WINDOW_S + 1):
+                yield f"{who(line)} was number {len(let_in)} of those let in within {WINDOW_S} s"
 
 
 def nobody_is_locked_out(record: list[Line], dump: Dump) -> Violations:

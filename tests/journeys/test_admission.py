@@ -120,12 +120,16 @@ def test_an_agent_who_signs_out_hears_no_more(serve: Serve, record: Record) -> N
         robin.enters(ann.chat)
     answer = ask(servers[0].port, "POST", "/desk/sign-out", None, **at_desk(servers[0], cookie))
     assert answer.status == 200
+    back = Agent(record, "Robin")
+    for robin in (*robins, back):
+        record.revoked(robin.actor, robin.tab)
     for robin in robins:
         robin.is_shut_out(4202)
-    back = Agent(record, "Robin")
     back.dials(servers[0], at_desk(servers[0], cookie))
     back.tells(type="hello", chats=[])
     back.is_shut_out(4201)
+    ann.says("Is anybody there?")
+    assert check(record.lines, read_dump(servers[0].database_url)) == []
 
 
 def sign_in(server: Server) -> str:

@@ -1,7 +1,7 @@
 """The checker bites: a sound history passes, and each broken promise in a doctored one is named."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from hashlib import sha256
 from typing import Any
@@ -169,8 +169,18 @@ def used_by_a_look(record: list[Line], dump: Dump) -> None:
 
 
 def flood_is_let_in(record: list[Line], dump: Dump) -> None:
-    record.append({"ev": "limit", "actor": "operator", "tab": "", "at": 0, "hellos_per_second": 2})
-    record.extend({"ev": "open", "actor": "Ann", "tab": f"tab-{n}", "at": n / 10} for n in range(20))
+    told = {"ev": "limit", "actor": "operator", "tab": "", "server": "8000", "hellos_per_second": 2}
+    record.extend(flood(told | {"start": 1, "at": 0}, 12))
+    assert check(record, dump) == []
+    record.extend(flood(told | {"start": 2, "at": 10}, 13))
+
+
+def flood(limit: Line, number: int) -> Iterator[Line]:
+    """So many come to a server within 3 s of its start, of whom it lets in two a second."""
+    yield limit
+    for n in range(number):
+        for ev, late_s in (("hello", 0), ("open", 1)):
+            yield {"ev": ev, "actor": "Ann", "tab": f"tab-{n}", "at": limit["at"] + n / 10 + late_s}
 
 
 def stalled_for_long(record: list[Line], dump: Dump) -> None:

@@ -12,19 +12,9 @@ from tests.conftest import Serve
 from tests.device import PATIENCE_S
 from tests.dump import read_dump
 from tests.people import Agent, Customer, Person
+from tests.postgres import lose_hints
 from tests.record import Record
 from tests.servers import Server
-
-LOST_HINTS = """
-CREATE SCHEMA lost;
-CREATE TABLE lost.hint (payload text);
-CREATE FUNCTION lost.pg_notify(channel text, payload text) RETURNS void LANGUAGE sql AS
-    $$ INSERT INTO lost.hint VALUES (payload) $$;
-DO $$ BEGIN
-    EXECUTE format('ALTER DATABASE %I SET search_path = public, lost, pg_catalog', current_database());
-END $$;
-"""
-"""From now on those who connect publish their hints into a table that nobody reads."""
 
 ON_THE_BUS = """
 SELECT pid FROM pg_stat_activity
@@ -98,8 +88,8 @@ def check_all(ann: Customer, robin: Agent, record: Record, database_url: str) ->
 def test_without_any_hint_everything_comes_a_little_later(
     postgres_url: str, serve_postgres: Serve, record: Record
 ) -> None:
+    lose_hints(postgres_url)
     with connect(postgres_url, autocommit=True) as database:
-        database.execute(LOST_HINTS)
         ann, robin = meet(serve_postgres(), serve_postgres(), record)
         for words in ("first", "second", "third"):
             talk(ann, robin, words)

@@ -16,7 +16,7 @@ from tests.dump import connected, everything, read_dump, rows
 from tests.people import Agent, Customer
 from tests.record import Record
 from tests.servers import Server
-from tests.web import Answer, ask
+from tests.web import Answer
 
 PATIENCE_S = 15
 
@@ -68,10 +68,6 @@ def link_in(mail: EmailMessage, server: Server) -> str:
     return found[1]
 
 
-def redeem(server: Server, link: str, nonce: str) -> Answer:
-    return ask(server.port, "POST", "/api/v1/links/redeem", {"link": link, "nonce": nonce})
-
-
 def test_the_link_of_the_mail_opens_the_chat_once(prompt: Server, record: Record) -> None:
     ann, robin = ended_chat(prompt, record)
     other = Customer(record, "Ben").starts(prompt, "I am another")
@@ -83,16 +79,17 @@ def test_the_link_of_the_mail_opens_the_chat_once(prompt: Server, record: Record
 
     settled = everything(prompt.database_url)
     for method in ("GET", "HEAD") * 10:
-        page = ask(prompt.port, method, "/link")
+        page = ann.looks_at_link(link, method)
         assert page.status == 200
         assert "Set-Cookie" not in page.headers
     assert everything(prompt.database_url) == settled
+    assert check(record.lines, read_dump(prompt.database_url)) == []
 
-    first = redeem(prompt, link, nonce)
+    first = ann.redeems(link, nonce)
     assert first.status == 200
     assert first.json["chat"] == ann.chat
-    assert redeem(prompt, link, nonce).json == first.json
-    stranger = redeem(prompt, link, new_id())
+    assert ann.redeems(link, nonce).json == first.json
+    stranger = ann.redeems(link, new_id())
     assert (stranger.status, stranger.json["code"]) == (409, "conflict")
 
     phone = ann.on_another_device(first.json["token"])
@@ -114,7 +111,7 @@ def test_a_link_that_is_too_old_opens_nothing(prompt: Server, record: Record) ->
     with connected(prompt.database_url) as database:
         database.exec_driver_sql("UPDATE link SET expires_ms = 1")
         database.commit()
-    answer = redeem(prompt, link, new_id())
+    answer = ann.redeems(link, new_id())
     assert (answer.status, answer.json["code"]) == (404, "not_found")
 
 
@@ -145,10 +142,10 @@ def test_nothing_is_mailed_to_an_address_that_no_agent_answered(prompt: Server, 
     assert mails(prompt) == []
 
 
-def presses(doors: list[Server], link: str, nonces: list[str]) -> list[Answer]:
+def presses(ann: Customer, doors: list[Server], link: str, nonces: list[str]) -> list[Answer]:
     """The answers to as many presses of the button as there are nonces, all at the same moment, here and there."""
     with ThreadPoolExecutor(len(nonces)) as threads:
-        return list(threads.map(lambda n: redeem(doors[n % len(doors)], link, nonces[n]), range(len(nonces))))
+        return list(threads.map(lambda n: ann.redeems(link, nonces[n], doors[n % len(doors)]), range(len(nonces))))
 
 
 @pytest.fixture
@@ -163,7 +160,8 @@ def test_of_many_who_press_the_button_at_once_one_gets_in(prompt_doors: list[Ser
     """A scanner that presses every button, and a person with two devices."""
     server = prompt_doors[0]
     ann, _ = ended_chat(server, record)
-    answers = presses(prompt_doors, link_in(mail_to(ann, server.folder), server), [new_id() for _ in range(8)])
+    link = link_in(mail_to(ann, server.folder), server)
+    answers = presses(ann, prompt_doors, link, [new_id() for _ in range(8)])
     assert sorted(answer.status for answer in answers) == [200] + [409] * 7
     assert sessions_by_link(server) == 1
 
@@ -173,7 +171,7 @@ def test_a_page_that_presses_again_and_again_gets_one_answer(prompt_doors: list[
     server = prompt_doors[0]
     ann, _ = ended_chat(server, record)
     link, nonce = link_in(mail_to(ann, server.folder), server), new_id()
-    answers = presses(prompt_doors, link, [nonce] * 8) + presses(prompt_doors, link, [nonce] * 8)
+    answers = presses(ann, prompt_doors, link, [nonce] * 8) + presses(ann, prompt_doors, link, [nonce] * 8)
     assert {(answer.status, answer.body) for answer in answers} == {(200, answers[0].body)}
     assert sessions_by_link(server) == 1
     phone = ann.on_another_device(answers[0].json["token"])
@@ -190,11 +188,11 @@ def sessions_by_link(server: Server) -> int:
 def test_a_lost_answer_cannot_be_had_again_after_ten_minutes(prompt: Server, record: Record) -> None:
     ann, _ = ended_chat(prompt, record)
     link, nonce = link_in(mail_to(ann, prompt.folder), prompt), new_id()
-    assert redeem(prompt, link, nonce).status == 200
+    assert ann.redeems(link, nonce).status == 200
     with connected(prompt.database_url) as database:
         database.exec_driver_sql(f"UPDATE link SET used_ms = used_ms - {10 * 60 * 1000 + 1}")
         database.commit()
-    assert redeem(prompt, link, nonce).status == 409
+    assert ann.redeems(link, nonce).status == 409
 
 
 def test_a_scanners_session_reaches_no_other_chat(prompt: Server, record: Record) -> None:
@@ -202,7 +200,7 @@ def test_a_scanners_session_reaches_no_other_chat(prompt: Server, record: Record
     ann, _ = ended_chat(prompt, record)
     begun = ann.asks("POST", "/chats", {"new": True, "message": {"id": "s" * 20, "data": {"text": "My secret"}}})
     other = begun.json["chat"]
-    answer = redeem(prompt, link_in(mail_to(ann, prompt.folder), prompt), new_id())
+    answer = ann.redeems(link_in(mail_to(ann, prompt.folder), prompt), new_id())
     scanner = ann.on_another_device(answer.json["token"])
     assert [resume["chat"] for resume in scanner.welcome["chats"]] == [ann.chat]
 

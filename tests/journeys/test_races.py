@@ -1,20 +1,25 @@
 """Two do at the same moment what only one can have done first: one wins, the others are told, and the log is one."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
 
+from sqlalchemy import text
+
 from history.times import new_id
 from tests.checker import check
+from tests.conftest import Serve
 from tests.copies import Frame
-from tests.dump import read_dump
+from tests.dump import connected, read_dump
 from tests.people import Agent, Customer, Refused
 from tests.record import Record
 from tests.servers import Server
 
 ROUNDS = 6
 AGENTS = 8
+SERVERS, MANY_AGENTS = 4, 20
 FLOOD = 6
 """Messages that are under way when the chat is closed."""
 
@@ -43,6 +48,16 @@ def refusal_of(work: Callable[[], object]) -> Frame | None:
     return None
 
 
+def first_of(agents: list[Agent]) -> Agent:
+    """Who wins when all of them accept the chat at once; the others are told who it is."""
+    nacks = at_once(*(lambda agent=agent: refusal_of(agent.accepts) for agent in agents))
+    (winner,) = (agent for agent, nack in zip(agents, nacks, strict=True) if nack is None)
+    for nack in filter(None, nacks):
+        assert (nack["code"], nack["state"]["status"]) == ("conflict", "active")
+        assert nack["state"]["agent"] == {"id": winner.me, "name": winner.actor}
+    return winner
+
+
 def test_of_eight_agents_one_wins_each_time_the_chat_is_free(doors: Two, record: Record) -> None:
     ann = Customer(record, "Ann").starts(doors[0], "Hello")
     agents = [Agent(record, f"Racer-{number}").signs_in(doors[number % 2]) for number in range(AGENTS)]
@@ -50,12 +65,8 @@ def test_of_eight_agents_one_wins_each_time_the_chat_is_free(doors: Two, record:
         agent.enters(ann.chat)
     winners = []
     for number in range(ROUNDS):
-        nacks = at_once(*(lambda agent=agent: refusal_of(agent.accepts) for agent in agents))
-        (winner,) = (agent for agent, nack in zip(agents, nacks, strict=True) if nack is None)
+        winner = first_of(agents)
         winners.append(winner.me)
-        for nack in filter(None, nacks):
-            assert (nack["code"], nack["state"]["status"]) == ("conflict", "active")
-            assert nack["state"]["agent"] == {"id": winner.me, "name": winner.actor}
         if number < ROUNDS - 1:
             winner.does("release")
             for agent in agents:
@@ -68,6 +79,46 @@ def test_of_eight_agents_one_wins_each_time_the_chat_is_free(doors: Two, record:
         person.sees_status("active")
         person.catches_up(dump.head(ann.chat))
     assert check(record.lines, dump) == []
+
+
+def test_a_winner_who_dies_with_the_server_loses_the_chat_once(serve_postgres: Serve, record: Record) -> None:
+    servers = [serve_postgres(AGENT_AWAY_SECONDS="1") for _ in range(SERVERS)]
+    url = servers[0].database_url
+    ann = Customer(record, "Ann").starts(servers[0], "Hello")
+    agents = [Agent(record, f"Racer-{number}").signs_in(servers[number % SERVERS]) for number in range(MANY_AGENTS)]
+    for agent in agents:
+        agent.enters(ann.chat)
+    winner = first_of(agents)
+    agents.remove(winner)
+
+    dead = next(server for server in servers if server is winner.server)
+    dead.kill()
+    winner.vanishes()
+    lease_runs_out(url, winner)
+    servers.remove(dead)
+    others: list[Customer | Agent] = [ann, *agents]
+    for person in others:
+        if person.server is dead:
+            person.comes_back(servers[0])
+    for person in others:
+        person.sees_status("waiting")
+    second = first_of(agents)
+
+    dump = read_dump(url)
+    assigned = [json.loads(one["data"]) for one in dump.events if one["chat"] == ann.chat and one["kind"] == "assign"]
+    assert [one["agent"] for one in assigned] == [winner.me, None, second.me]
+    assert assigned[1]["reason"] == "away"
+    for person in others:
+        person.sees_status("active")
+        person.catches_up(dump.head(ann.chat))
+    assert check(record.lines, dump) == []
+
+
+def lease_runs_out(database_url: str, agent: Agent) -> None:
+    """A minute goes by in which no server says that the agent is there."""
+    with connected(database_url) as database:
+        database.execute(text("UPDATE agent SET online_until_ms = 1 WHERE name = :name"), {"name": agent.actor})
+        database.commit()
 
 
 def test_the_same_acceptance_at_two_doors_at_once_is_one(doors: Two, record: Record) -> None:

@@ -13,7 +13,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from history.times import new_id
-from tests.dump import connected, everything
+from tests.checker import check
+from tests.dump import connected, everything, read_dump
 from tests.people import Agent, Customer, Refused
 from tests.record import Record
 from tests.servers import Server
@@ -205,10 +206,12 @@ def test_access_that_has_ended_opens_nothing(server: Server, record: Record, cha
         of_ann = "customer_id = (SELECT customer_id FROM chat WHERE id = :chat)"
         database.execute(text(f"UPDATE session SET {change} WHERE {of_ann}"), {"chat": ann.chat})
         database.commit()
+    record.revoked(ann.actor, ann.tab)
     ann.dials(server, {})
     ann.tells(type="hello", token=ann.token)
     ann.is_shut_out(code)
     assert ann.asks("GET", "/chats").status == 401
+    assert check(record.lines, read_dump(server.database_url)) == []
 
 
 def test_a_page_of_others_may_not_open_a_socket(stage: Stage) -> None:

@@ -171,8 +171,26 @@ test("an erased chat leaves nothing behind, however that is told", async () => {
     tell(chat);
     await settled();
     assert.deepEqual([chat.events, chat.outgoing, await store.entries("chat-1")], [[], [], []]);
+    assert.equal(await store.tail("chat-1"), undefined);
+    tell(chat);
     assert.deepEqual(told.errors.map(({ code }) => code), ["erased"]);
   }
+});
+
+test("what an earlier page left of an erased chat goes too, though it is looked up only now", async () => {
+  const store = memoryStore();
+  await store.keep([{ id: "left-behind", chat: "chat-1", stream: "public", data: { text: "hello" }, state: "waiting", composed_ms: NOW }]);
+  await store.keepTail({ chat: "chat-1", me: ME, ...resumeOf(range(1, 3)) });
+  await store.keepTail({ chat: "chat-2", me: ME, ...resumeOf(range(1, 3)) });
+  const wire = { role: "customer", emit: () => {}, now: () => NOW, store: Promise.resolve(store) };
+  const chat = new Chat("chat-1", /** @type {any} */ (wire));
+  const loading = chat.load(true);
+  chat.resume({ reset: "erased" });
+  await loading;
+  await settled();
+  assert.deepEqual([chat.events, chat.outgoing, await store.entries("chat-1")], [[], [], []]);
+  assert.equal(await store.tail("chat-1"), undefined);
+  assert.ok(await store.tail("chat-2"), "another chat's copy stays");
 });
 
 test("another tab's news lead to a question only if they do not come by themselves", async () => {

@@ -137,6 +137,6 @@ class SimulatedTab(Tab):
         self.on_ping({"n": 0})
 
 
-def payload_of(frame: bytes) -> bytes:
+def payload_of(frame: bytes) -> str:
     """What an unmasked text frame holds (RFC 6455, 5.2)."""
-    return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
+    return frame[{126: 4, 127: 10}.get(frame[1], 2) :].decode()

@@ -4,7 +4,7 @@ judges. What happens follows from the seed alone.
 
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,7 +16,7 @@ from tests.record import Line, Record
 from tests.simulation.disk import AGENTS, Disk, Rows
 from tests.simulation.people import SimulatedTab
 from tests.simulation.server import POLICY, Fleet, SimulatedServer
-from tests.simulation.world import World
+from tests.simulation.world import NeverRests, World
 
 SERVERS = 2
 DEEDS = (6, 16)
@@ -46,7 +46,6 @@ class Run:
 
     seed: int
     record: list[Line]
-    dump: Dump
     violations: list[str]
     deeds: list[str]
 
@@ -93,18 +92,32 @@ class Scene:
             if all(tab.has_all(head) for tab in self.tabs):
                 return
 
-    def not_told(self, dump: Dump) -> list[str]:
-        """Who knows the chat otherwise than it is, after a time in which everybody could be told (I8 for states). Marks
-        alone are told to other processes by a hint only; if it was lost they come with the next state.
+    def judged(self) -> list[str]:
+        """Plays, and tells every broken promise."""
+        try:
+            self.goes_wrong()
+            self.calms_down()
+        except NeverRests as fault:
+            return [str(fault)]
+        dump = self.disk.dump()
+        return [*check(self.record.lines, dump), *self.not_told(dump)]
+
+    def not_told(self, dump: Dump) -> Iterator[str]:
+        """Who knows the chat otherwise than it is, or still has something to send, after a time in which all could be
+        told and sent (I8 for states). Marks alone are told to other processes by a hint only; if it was lost they come
+        with the next state.
         """
         (chat,) = dump.chats.values()
         marks = {person["id"]: (person["read"], person["delivered"]) for person in dump.participants}
-        return [
-            f"I8: {tab.tab} knows rev {copy.state['rev']} with marks {copy.marks}; it is {chat['rev']}, {marks}"
-            for tab in self.tabs
-            if (copy := tab.copies[tab.chat]).state["rev"] != chat["rev"]
-            or (copy.marks != marks and not self.hints_were_lost)
-        ]
+        for tab in self.tabs:
+            copy = tab.copies.get(tab.chat)
+            if copy is None:
+                yield f"I8: {tab.tab} was never let in"
+            elif copy.state["rev"] != chat["rev"] or (copy.marks != marks and not self.hints_were_lost):
+                told = f"rev {copy.state['rev']} with marks {copy.marks}"
+                yield f"I8: {tab.tab} knows {told}; it is {chat['rev']}, {marks}"
+            if tab.outbox:
+                yield f"I8: {tab.tab} still has {len(tab.outbox)} messages that were neither taken nor refused"
 
     # Deeds
 
@@ -216,10 +229,10 @@ def run(seed: int, make_tab: MakeTab = SimulatedTab, *, unique: bool = True) -> 
     whole = opening.RESUME_EVENTS
     opening.RESUME_EVENTS = scene.world.one_of(RESUME_EVENTS)
     try:
-        scene.goes_wrong()
-        scene.calms_down()
+        violations = scene.judged()
+    except Exception as error:
+        error.add_note(f"in the run of seed {seed}")
+        raise
     finally:
         opening.RESUME_EVENTS = whole
-    dump = disk.dump()
-    violations = check(scene.record.lines, dump) + scene.not_told(dump)
-    return Run(seed, scene.record.lines, dump, violations, scene.deeds)
+    return Run(seed, scene.record.lines, violations, scene.deeds)

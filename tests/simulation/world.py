@@ -15,6 +15,10 @@ STEPS_LIMIT = 100_000
 T = TypeVar("T")
 
 
+class NeverRests(Exception):
+    """One thing leads to another without end."""
+
+
 class Lane:
     """Things that happen one after another, such as the frames of one direction of a connection."""
 
@@ -104,11 +108,11 @@ class World:
             number -= 1
 
     def rests(self) -> None:
-        """Goes on until nothing is left to happen before the next timer."""
+        """Goes on until nothing is left to happen before the next timer. Raises NeverRests."""
         for _ in range(STEPS_LIMIT):
             if not self.step():
                 return
-        raise AssertionError("this world never comes to rest")
+        raise NeverRests(f"after {STEPS_LIMIT} steps there is still something to happen")
 
     def passes(self, seconds: float) -> None:
         """Time goes on; each timer that becomes due fires, and what follows from it happens."""

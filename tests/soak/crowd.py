@@ -1,12 +1,15 @@
 """Many tabs on real sockets in one thread: light enough that the servers, not the drivers, are what is tried.
 
-A tab that loses its connection comes back by itself, to any server that answers, as protocol 4.4 says.
+A tab that loses its connection comes back by itself, to any server that is thought to be up, as protocol 4.4 says and
+at the pace of the client library.
 """
 
+import re
 import selectors
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -16,7 +19,9 @@ from websockets.protocol import State
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
+from tests.copies import Frame as Told
 from tests.record import Record
+from tests.servers import Server
 from tests.tab import Tab
 
 READ_BYTES = 1 << 16
@@ -24,7 +29,10 @@ SEND_PATIENCE_S = 10
 LOOK_S = 0.02
 CUT = 1006
 
-BACKOFF_S, FLOOR_S, CEILING_S = 0.5, 0.3, 5.0
+LIBRARY = Path(__file__).parents[2] / "resume" / "widget" / "pace.js"
+PACE_S = {name: int(ms) / 1000 for name, ms in re.findall(r"const (\w+)_MS = ([\d_]+);", LIBRARY.read_text())}
+CALM_S = 10.0
+"""Who was there for so long counts its tries anew (protocol 4.4)."""
 
 
 class CrowdTab(Tab):
@@ -35,18 +43,22 @@ class CrowdTab(Tab):
         self.crowd, self.token = crowd, token
         self.socket: socket.socket | None = None
         self.protocol: ClientProtocol
+        self.server: Server
         self.tries = 0
-        self.back_at = 0.0
+        self.back_at = self.slot_at = 0.0
+        self.calm_at = float("inf")
         crowd.tabs.append(self)
 
     @property
     def is_welcome(self) -> bool:
         return self.is_connected and bool(self.welcome)
 
-    def dials(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), SEND_PATIENCE_S)
+    def dials(self, server: Server) -> None:
+        server.tells_limit(self.record)
+        self.socket = socket.create_connection(("127.0.0.1", server.port), SEND_PATIENCE_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        uri = parse_uri(f"ws://127.0.0.1:{port}/api/v1/live")
+        self.server = server
+        uri = parse_uri(f"ws://127.0.0.1:{server.port}/api/v1/live")
         self.protocol = ClientProtocol(uri, subprotocols=[Subprotocol("stillhere.v1")], max_size=None)
         request = self.protocol.connect()
         if self.role == "agent":
@@ -81,8 +93,8 @@ class CrowdTab(Tab):
                 self._answered()
             elif event.opcode is Opcode.TEXT:
                 self.takes(bytes(event.data))
-                self.tries = 0
-        if self.protocol.state is State.OPEN and data:
+        is_alive = self.protocol.handshake_exc is None and self.protocol.state in (State.CONNECTING, State.OPEN)
+        if is_alive and data:
             self.flushes()
             return
         self.leaves(self.protocol.close_rcvd.code if self.protocol.close_rcvd else CUT)
@@ -93,6 +105,20 @@ class CrowdTab(Tab):
             self.connected()
             self.says_hello(None if self.role == "agent" else self.token, self.positions())
 
+    def on_welcome(self, frame: Told) -> None:
+        super().on_welcome(frame)
+        self.slot_at = 0.0
+        self.calm_at = self.record.clock() + self.crowd.calm_s
+
+    def on_drain(self, frame: Told) -> None:
+        super().on_drain(frame)
+        self.slot_at = self.record.clock() + frame["after_ms"] / 1000
+
+    def on_bye(self, frame: Told) -> None:
+        super().on_bye(frame)
+        if "retry_ms" in frame:
+            self.slot_at = self.record.clock() + frame["retry_ms"] / 1000
+
     def leaves(self, code: int = CUT) -> None:
         """The connection ends here, whoever has ended it."""
         if self.socket is None:
@@ -102,7 +128,14 @@ class CrowdTab(Tab):
         self.socket = None
         if self.is_connected:
             self.lost(code)
-        self.back_at = self.record.clock() + self.crowd.pause(self.tries)
+        if self.record.clock() >= self.calm_at:
+            self.tries = 0
+        self.calm_at = float("inf")
+        self.waits()
+
+    def waits(self) -> None:
+        """Until the next try."""
+        self.back_at = max(self.record.clock() + self.crowd.pause(self.tries), self.slot_at)
         self.tries += 1
 
     def forgets(self, chat: str) -> None:
@@ -116,16 +149,19 @@ class CrowdTab(Tab):
 
 
 class Crowd:
-    """All tabs, and where they come in. `ports` tells the servers that are thought to be up."""
+    """All tabs, and where they come in. `servers` tells those that are thought to be up."""
 
-    def __init__(self, random: Random, clock: Callable[[], float], ports: Callable[[], list[int]]) -> None:
-        self.random, self.clock, self.ports = random, clock, ports
+    def __init__(
+        self, random: Random, clock: Callable[[], float], servers: Callable[[], list[Server]], calm_s: float = CALM_S
+    ) -> None:
+        self.random, self.clock, self.servers, self.calm_s = random, clock, servers, calm_s
         self.tabs: list[CrowdTab] = []
         self.selector = selectors.DefaultSelector()
 
     def pause(self, tries: int) -> float:
         """How long to wait before the next try (protocol 4.4)."""
-        return FLOOR_S + self.random.random() * min(CEILING_S, BACKOFF_S * 2.0**tries)
+        growing = min(PACE_S["REDIAL_CEILING"], PACE_S["REDIAL_STEP"] * 2.0**tries)
+        return PACE_S["REDIAL_FLOOR"] + self.random.random() * growing
 
     def moves(self) -> None:
         """Takes what has come to all of them, and brings back who is away."""
@@ -133,14 +169,13 @@ class Crowd:
             tab: Any = key.data
             if tab.socket is not None:
                 tab.hears()
-        ports, now = self.ports(), self.clock()
+        servers, now = self.servers(), self.clock()
         for tab in self.tabs:
-            if tab.socket is None and tab.back_at <= now and ports:
+            if tab.socket is None and tab.back_at <= now and servers:
                 try:
-                    tab.dials(self.random.choice(ports))
+                    tab.dials(self.random.choice(servers))
                 except OSError:
-                    tab.tries += 1
-                    tab.back_at = now + self.pause(tab.tries)
+                    tab.waits()
 
     def forgets(self, tab: CrowdTab) -> None:
         """The tab is closed for good."""

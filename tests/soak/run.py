@@ -66,7 +66,7 @@ class Soak:
         self.servers, self.scale = servers, scale
         self.random = Random(seed)
         self.record = FiledRecord(folder)
-        self.crowd = Crowd(self.random, self.record.clock, self._ports)
+        self.crowd = Crowd(self.random, self.record.clock, self._up, calm_s=0)
         self.starting: dict[Server, threading.Thread] = {}
         self.judged: dict[str, tuple[int, str]] = {}
         self.report = Report()
@@ -83,8 +83,8 @@ class Soak:
     def goes_on(self) -> bool:
         return self.record.acks < self.scale.messages
 
-    def _ports(self) -> list[int]:
-        return [server.port for server in self.servers if server.process is not None]
+    def _up(self) -> list[Server]:
+        return [server for server in self.servers if server.process is not None]
 
     def _agent(self, number: int) -> CrowdTab:
         key = self.servers[0].key_of(f"Agent-{number}")
@@ -112,7 +112,7 @@ class Soak:
     def _begin_chats(self) -> None:
         while len(self.pairs) < self.scale.customers and self.goes_on and self.record.clock() > self.again_at:
             try:
-                answer = ask(self.random.choice(self._ports()), "POST", "/api/v1/chats", {"name": "Customer"})
+                answer = ask(self.random.choice(self._up()).port, "POST", "/api/v1/chats", {"name": "Customer"})
             except (OSError, HTTPException, IndexError):  # nobody is there, or died over it
                 self.again_at = self.record.clock() + PAUSE_S
                 return
