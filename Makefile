@@ -29,11 +29,11 @@ format: .venv/dev
 
 # Hashes pin the packages; no host is named, so any mirror serves.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	--no-header --extra postgres pyproject.toml --group build
+	--no-header pyproject.toml --group build
 
 lock: .venv/dev
-	$(LOCK) --upgrade --output-file lock/run.txt
-	$(LOCK) --upgrade --group dev --output-file lock/dev.txt
+	$(LOCK) --upgrade --extra postgres --output-file lock/run.txt
+	$(LOCK) --upgrade --all-extras --group dev --output-file lock/dev.txt
 
 .venv/run: lock/run.txt pyproject.toml
 	$(PYTHON) -m venv .venv
