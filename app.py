@@ -36,6 +36,7 @@ from history.db import Store
 from history.errors import StillhereError, Unauthorized
 from history.idle import idle_watch
 from history.keys import read_or_make_key
+from history.mail.addresses import MailAddresses, check_pattern
 from history.mail.send import MailSettings
 from history.mail.worker import MailWorker
 from history.outbox import MailPolicy
@@ -98,6 +99,14 @@ class Settings(BaseSettings):
     )
     idle_close_seconds: int = Field(300, ge=1, description="How long after that warning the chat closes")
     mail_from: str = Field("chat@localhost.example", description="The sender of mails")
+    reply_address: str = Field(
+        "", description="Where answers to mails go, such as r+{token}@reply.example.com; empty: nowhere"
+    )
+    bounce_address: str = Field(
+        "", description="Where bounces go, such as b+{token}@bounce.example.com; empty: to the sender"
+    )
+    postal_address: str = Field("", description="The postal address in the footer of mails")
+    privacy_url: str = Field("", description="The privacy notice that the footer of mails leads to")
     smtp_host: str = Field("", description="The mail server; empty: mails are files in the folder, seen at /outbox")
     smtp_port: int = Field(587, ge=1, le=65535, description="The mail server's port")
     smtp_user: str = Field("", description="The mail server's user, if it wants one")
@@ -124,6 +133,13 @@ class Settings(BaseSettings):
         if value and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/")):
             raise ValueError("must be an address such as https://chat.example.com")
         return value.rstrip("/")
+
+    @field_validator("reply_address", "bounce_address")
+    @classmethod
+    def check_token_address(cls, value: str) -> str:
+        if value:
+            check_pattern(value)
+        return value
 
     @field_validator("secret_keys")
     @classmethod
@@ -182,8 +198,16 @@ class Service:
 
     @cached_property
     def sessions(self) -> Sessions:
-        keys = self.settings.secret_keys or (read_or_make_key(self.settings.instance_path),)
-        return Sessions(Tokens(list(keys)), self.settings.session_days)
+        return Sessions(Tokens(list(self.keys)), self.settings.session_days)
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        return self.settings.secret_keys or (read_or_make_key(self.settings.instance_path),)
+
+    @cached_property
+    def mail_addresses(self) -> MailAddresses:
+        settings = self.settings
+        return MailAddresses(self.keys, settings.mail_from, settings.reply_address, settings.bounce_address)
 
     @cached_property
     def links(self) -> Links:

@@ -1,10 +1,10 @@
 """The tables of the record. Times are integer milliseconds since 1970, UTC (`times.py`).
 
 Rows are read and written by `journal.py` and `chats.py` (the hot path, in driver SQL over these tables) and by
-ordinary SQLModel code elsewhere. Table classes do not validate: the doors do.
+ordinary SQLModel code elsewhere. Table classes do not validate: the doors do. Those of mail are in `mail/tables.py`.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Index, Integer, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 PUBLIC, INTERNAL = 0, 1
@@ -27,6 +27,12 @@ class Customer(SQLModel, table=True):
     id: str = Field(primary_key=True)
     name: str = ""
     email: str | None = None
+    email_proof: str = "typed"
+    """How we know that the address is theirs: typed < confirmed (a code or a mail's link was used) < signed (by the
+    host site)."""
+    network: str = ""
+    """The network from which the customer first came, such as 203.0.113.0/24: what it may send to strangers is
+    limited."""
     locale: str = "en"
     time_zone: str = "UTC"
     created_ms: int = Field(sa_type=BigInteger)
@@ -179,51 +185,6 @@ class Link(SQLModel, table=True):
     used_ms: int | None = Field(default=None, sa_type=BigInteger)
     nonce_hash: str | None = None
     session_id: str | None = None
-
-
-class OutboxItem(SQLModel, table=True):
-    """A durable thing to do, put in by the transaction that causes it. One row is one mail."""
-
-    __tablename__ = "outbox_item"
-    __table_args__ = (Index("outbox_due", "state", "due_ms"),)
-    id: str = Field(primary_key=True)
-    kind: str
-    """transcript; later kinds: away, copy"""
-    chat_pk: int = Field(sa_type=BigInteger, foreign_key="chat.pk", index=True)
-    thread: int
-    dedup_key: str = Field(unique=True)
-    """Makes a second row for the same cause impossible."""
-    recipient: str
-    locale: str
-    time_zone: str
-    message_id: str = Field(unique=True)
-    state: str = "ready"
-    """ready, leased, started, sent; or cancelled, uncertain, failed, dead"""
-    reason: str = ""
-    created_ms: int = Field(sa_type=BigInteger)
-    due_ms: int = Field(sa_type=BigInteger)
-    """Not before this moment; moved on by each failure that may pass."""
-    attempts: int = 0
-    lease_owner: str | None = None
-    lease_until_ms: int | None = Field(default=None, sa_type=BigInteger)
-    rendered_rev: int | None = None
-    """The chat's head when `body` was rendered."""
-    body: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
-    """The mail's bytes, rendered once; a retry sends the same bytes."""
-    started_ms: int | None = Field(default=None, sa_type=BigInteger)
-    done_ms: int | None = Field(default=None, sa_type=BigInteger)
-
-
-class Attempt(SQLModel, table=True):
-    """One try to deliver an outbox item; rows are only ever added."""
-
-    item_id: str = Field(primary_key=True, foreign_key="outbox_item.id")
-    number: int = Field(primary_key=True)
-    at_ms: int = Field(sa_type=BigInteger)
-    phase: str
-    """How far it came: render, connect, tls, auth, mail, rcpt, data, body, dot, done."""
-    code: int | None = None
-    answer: str = ""
 
 
 class IndexMark(SQLModel, table=True):

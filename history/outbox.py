@@ -16,7 +16,9 @@ from sqlalchemy import ColumnElement, Row, case, select, update
 from sqlmodel import SQLModel
 
 from history.db import Driver, Transaction
-from history.models import PUBLIC, Attempt
+from history.mail.addresses import new_bounce_token
+from history.mail.tables import Attempt
+from history.models import PUBLIC
 from history.times import HOUR_MS, MINUTE_MS, new_id
 
 LEASE_MS = MINUTE_MS
@@ -96,26 +98,31 @@ def put_transcript(transaction: Transaction, policy: MailPolicy, chat_pk: int, t
     """
     driver = transaction.driver
     customer = driver.row(
-        "SELECT customer.email, customer.locale, customer.time_zone FROM chat "
+        "SELECT customer.email, customer.email_proof, customer.network, customer.locale, customer.time_zone FROM chat "
         "JOIN customer ON customer.id = chat.customer_id WHERE chat.pk = ?",
         chat_pk,
     )
     if customer is None or not customer[0] or not agent_has_written(driver, chat_pk, thread):
         return
-    recipient, locale, time_zone = customer
+    recipient, proof, network, locale, time_zone = customer
     driver.run(
-        "INSERT INTO outbox_item (id, kind, chat_pk, thread, dedup_key, recipient, locale, time_zone, "
-        "message_id, state, reason, created_ms, due_ms, attempts) "
-        "VALUES (?, 'transcript', ?, ?, ?, ?, ?, ?, ?, 'ready', '', ?, ?, 0) "
+        "INSERT INTO outbox_item (id, kind, chat_pk, thread, dedup_key, recipient, recipient_hash, domain, proof, "
+        "network, locale, time_zone, message_id, bounce_token, state, reason, created_ms, due_ms, attempts) "
+        "VALUES (?, 'transcript', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ready', '', ?, ?, 0) "
         "ON CONFLICT (dedup_key) DO NOTHING",
         new_id(),
         chat_pk,
         thread,
         f"transcript:{chat_pk}:{thread}:{recipient_hash(recipient)}",
         recipient,
+        recipient_hash(recipient),
+        recipient.rpartition("@")[2].lower(),
+        proof,
+        network,
         locale,
         time_zone,
         f"<transcript.{secrets.token_hex(10)}@{policy.domain}>",
+        new_bounce_token(),
         transaction.now_ms,
         transaction.now_ms + policy.settle_ms,
     )

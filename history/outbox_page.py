@@ -18,7 +18,7 @@ from sqlmodel import col, select
 
 from history.db import Store
 from history.local_time import local_time
-from history.models import OutboxItem
+from history.mail.tables import OutboxItem
 from history.rendering import environment
 from history.times import SECOND_MS, now_ms
 

@@ -25,12 +25,21 @@ WITHDRAW_MAILS = (
     "UPDATE outbox_item SET state = 'cancelled', done_ms = ? "
     "WHERE chat_pk = ? AND state IN ('ready', 'leased', 'started', 'uncertain')"
 )
-WIPE_MAILS = "UPDATE outbox_item SET recipient = '', reason = 'erased', body = NULL, dedup_key = id WHERE chat_pk = ?"
+WIPE_MAILS = (
+    "UPDATE outbox_item SET recipient = '', recipient_hash = '', domain = '', network = '', reason = 'erased', "
+    "body = NULL, dedup_key = id, secret_hash = NULL WHERE chat_pk = ?"
+)
 WIPE_ANSWERS = "UPDATE attempt SET answer = '' WHERE item_id IN (SELECT id FROM outbox_item WHERE chat_pk = ?)"
+WIPE_HEARD = "UPDATE mail_event SET detail = '' WHERE item_id IN (SELECT id FROM outbox_item WHERE chat_pk = ?)"
+REVOKE_REPLIES = (
+    "UPDATE mail_reply_token SET revoked_ms = coalesce(revoked_ms, ?), recipient_hash = '' WHERE chat_pk = ?"
+)
+WIPE_INBOUND = "UPDATE mail_inbound SET sender = '', message_id = '', reason = '', raw = NULL WHERE chat_pk = ?"
 END_LINKS = "UPDATE link SET expires_ms = ? WHERE chat_id = ? AND used_ms IS NULL AND expires_ms > ?"
 WIPE_DEVICES = "UPDATE session SET device = '' WHERE chat_id = ?"
 WIPE_CUSTOMER = (
-    "UPDATE customer SET name = '', email = NULL, locale = 'en', time_zone = 'UTC' "  # noqa: S608
+    "UPDATE customer SET name = '', email = NULL, email_proof = 'typed', network = '', "  # noqa: S608
+    "locale = 'en', time_zone = 'UTC' "
     "WHERE id = ? AND NOT EXISTS (SELECT 1 FROM chat WHERE customer_id = customer.id AND "
     f"{LIVES})"
 )
@@ -77,7 +86,10 @@ def erase_chat(transaction: Transaction, chat_id: str) -> Receipt:
     names = driver.run(WIPE_NAMES, pk)
     mails = driver.run(WITHDRAW_MAILS, now_ms, pk)
     driver.run(WIPE_ANSWERS, pk)
+    driver.run(WIPE_HEARD, pk)
     driver.run(WIPE_MAILS, pk)
+    driver.run(REVOKE_REPLIES, now_ms, pk)
+    driver.run(WIPE_INBOUND, pk)
     links = driver.run(END_LINKS, now_ms, chat_id, now_ms)
     driver.run(WIPE_DEVICES, chat_id)
     driver.run(WIPE_CUSTOMER, change.row.customer_id)

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlmodel import SQLModel
 
-import history.models  # noqa: F401  (fills the metadata)
+import history.mail.tables  # noqa: F401  (fills the metadata, with the tables of models.py that it refers to)
 from app import Settings
 from history.db import Store
 

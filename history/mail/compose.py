@@ -43,7 +43,9 @@ TEMPLATES = environment(Path(__file__).parent / "templates")
 
 @dataclass(frozen=True)
 class Letter:
-    """All that a transcript mail is made of. `resume_url` opens the chat until `link_until_ms`."""
+    """All that a mail is made of. `resume_url` opens the chat until `link_until_ms`; in a mail of kind `confirm`, which
+    tells nothing of the chat, it leads to the page where the owner of the address allows a copy.
+    """
 
     transcript: Transcript
     recipient: str
@@ -55,6 +57,22 @@ class Letter:
     locale: str
     time_zone: str
     now_ms: int
+    kind: str = "transcript"
+    """transcript, away, copy or confirm, as in `OutboxItem.kind`."""
+    reply_address: str = ""
+    """Where an answer lands in the chat; empty: nothing can be answered by mail."""
+    references: tuple[str, ...] = ()
+    """The Message-IDs of the chat's mail thread, oldest first; the last is the one that this mail goes with."""
+    own_words: bool = True
+    """Whether the customer's own words and files are in it. Not so if nothing proves the address."""
+    new_since: int = 0
+    """Messages after this seq are news: all that an away mail is about, and marked in a transcript; 0: no such mark."""
+    is_update: bool = False
+    """Whether a transcript of the chat went to this recipient before."""
+    mute_url: str = ""
+    """Where a POST ends the away mails of this chat (RFC 8058)."""
+    postal_address: str = ""
+    privacy_url: str = ""
 
     @cached_property
     def layout(self) -> Layout:
@@ -89,6 +107,13 @@ def compose(letter: Letter) -> bytes:
 
 def headers(letter: Letter) -> dict[str, str]:
     subject = letter.layout.language.say("mail_subject", brand=letter.brand_line, date=letter.date)
+    optional = {
+        "Reply-To": letter.reply_address,
+        "In-Reply-To": "".join(letter.references[-1:]),
+        "References": "\r\n ".join(letter.references),
+        "List-Unsubscribe": letter.mute_url and f"<{letter.mute_url}>",
+        "List-Unsubscribe-Post": letter.mute_url and "List-Unsubscribe=One-Click",
+    }
     return {
         "Date": format_datetime(datetime.fromtimestamp(letter.now_ms // 1000, UTC)),
         "From": mailbox(letter.brand_line, letter.from_address),
@@ -97,6 +122,7 @@ def headers(letter: Letter) -> dict[str, str]:
         "Message-ID": letter.message_id,
         "Auto-Submitted": "auto-generated",  # RFC 3834
         "X-Auto-Response-Suppress": "All",
+        **{name: value for name, value in optional.items() if value},
     }
 
 

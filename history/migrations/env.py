@@ -5,7 +5,7 @@ from typing import Any, Literal
 from alembic import context
 from sqlmodel import AutoString, SQLModel
 
-import history.models  # noqa: F401  (fills the metadata)
+import history.mail.tables  # noqa: F401  (fills the metadata, with the tables of models.py that it refers to)
 
 
 def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:

@@ -13,7 +13,7 @@ from history.access import Place
 from history.chats import Act, Send
 from history.db import Store
 from history.events import canonical
-from history.models import Attempt, OutboxItem
+from history.mail.tables import Attempt, OutboxItem
 from history.outbox import Claim, MailPolicy
 from history.start import NewChat, new_customer, start_chat
 from history.times import now_ms, participant_id

@@ -7,7 +7,7 @@ import pytest
 
 from history import outbox
 from history.db import Store
-from history.models import OutboxItem
+from history.mail.tables import OutboxItem
 from history.outbox import LEASE_MS, MOST_ATTEMPTS, SENDING_LEASE_MS, Claim, Result, retry_delay_ms
 from history.times import DAY_MS, MINUTE_MS, now_ms
 from tests.history.scene import ADDRESS, Scene
