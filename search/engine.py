@@ -6,12 +6,22 @@ may see what: that is a `Scope`, which it applies before it counts or orders any
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from history.models import INTERNAL, PUBLIC
-from search.query import Query
+from search.query import Query, Sort
 
-Sort = Literal["new", "best"]
+EXPANSIONS = 256
+"""How many words a beginning or a spelling stands for at most; the most frequent ones are taken."""
+
+EXACT_HITS = 100_000
+"""Up to so many hits are counted exactly."""
+
+SEARCH_SECONDS = 0.3
+"""How long a search may take before it answers with what it has."""
+
+KNOWN_CHATS = 5
+"""Words in fewer chats are never suggested: they may be somebody's secret."""
 
 
 class Key(NamedTuple):
@@ -29,10 +39,8 @@ class Document(NamedTuple):
     at_ms: int
     customer_id: str
     """Whose chat it is."""
-    role: str
-    person_id: str
-    name: str
-    """Who wrote it."""
+    tags: frozenset[str]
+    """What is known of it besides (`facts.py`)."""
     text: str
 
 
@@ -48,24 +56,54 @@ class Scope:
         return not self.streams or (self.chats is not None and not self.chats)
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Which part of what was found is wanted, and how."""
+
+    sort: Sort = "new"
+    cursor: str | None = None
+    limit: int = 20
+    collapse: bool = False
+    """Only the first hit of each chat."""
+    facets: bool = False
+
+
 class Hit(NamedTuple):
     key: Key
     at_ms: int
     score: float
     """How well it fits; comparable within one search, 0 unless sorted by it."""
+    in_chat: int = 1
+    """How many hits of its chat it stands for, if only one of each chat is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """How many hits there are of each kind, on all pages."""
+
+    by_chat: Mapping[int, int]
+    by_month: Mapping[str, int]
+    """A month is written as 2026-03, in UTC."""
+    by_tag: Mapping[str, int]
+    """Only of `facts.SHOWN_TAGS`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """A page of hits."""
+    """A page of hits. Newest first means by (at_ms, key), oldest first the other way round; best first means by score,
+    then newest first.
+    """
 
     total: int
-    """All that was found, on every page."""
+    """All messages that were found, on every page."""
+    chats: int
+    """How many chats they are in."""
     items: tuple[Hit, ...]
     next: str | None = None
     """The cursor of the next page."""
     partial: bool = False
     """The search took too long or was too wide; there may be more than it found."""
+    facets: Facets | None = None
 
 
 class Edition(NamedTuple):
@@ -96,10 +134,19 @@ class Engine(Protocol):
     def cut(self, heads: Mapping[tuple[int, int], int]) -> Edition:
         """Deletes what lies beyond the heads: (chat_pk, stream) → last seq to keep."""
 
-    def search(
-        self, query: Query, scope: Scope, sort: Sort = "new", cursor: str | None = None, limit: int = 20
-    ) -> Hits:
-        """A page of what was found. Raises Invalid for a wrong cursor, Busy if the index cannot be used."""
+    def search(self, query: Query, scope: Scope, ask: Ask) -> Hits:
+        """What was found in the scope. Raises Invalid for a wrong cursor, Busy if the index cannot be used.
+
+        The query has no `ChatIs` any more. All engines find the same messages and count the same; only scores differ.
+        """
+
+    def frequencies(self, terms: Collection[str]) -> Mapping[str, int]:
+        """How many documents each term is in, of those that are in any; some of them may have been deleted since."""
+
+    def near_words(self, word: str, near: int) -> list[str]:
+        """Words of the index that differ from `word` in at most `near` letters (`spelling.py`), in at least
+        KNOWN_CHATS chats, most frequent first, `word` itself left out.
+        """
 
     def count(self) -> int:
         """How many documents there are."""

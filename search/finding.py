@@ -16,12 +16,12 @@ from history.db import Driver, Store
 from history.errors import Invalid
 from history.models import INTERNAL, PUBLIC, STREAM_NAMES
 from history.times import rfc3339
-from search.engine import Engine, Hit, Scope, Sort
-from search.query import Query, parse
+from search.engine import Ask, Engine, Hit, Scope
+from search.parser import SORTS, parse
+from search.query import ChatIs, Query, Sort, leaves_of
 from search.snippets import snippet
 
 PAGE_HITS = 20
-SORTS: dict[str, Sort] = {"new": "new", "best": "best"}
 
 MESSAGES = (
     "SELECT e.chat_pk, e.stream, e.seq, "
@@ -53,10 +53,12 @@ def find(store: Store, engine: Engine, viewer: Viewer, asked: Mapping[str, str],
     Raises Invalid for a question that makes no sense, Busy while the index cannot be used.
     """
     query = parse(asked.get("q", ""), now_ms, viewer.person_id)
-    sort = check_sort(asked.get("sort", "new"))
+    sort = query.sort or check_sort(asked.get("sort", "new"))
+    if any(isinstance(clause, ChatIs) for clause in leaves_of(query.where)):
+        raise Invalid("Conditions on chats (is:, customer:, agent:, chat:, lang:) cannot be searched for")
     with store.reading() as driver:
         scope = scope_of(driver, viewer)
-    hits = engine.search(query, scope, sort, asked.get("cursor"), PAGE_HITS)
+    hits = engine.search(query, scope, Ask(sort, asked.get("cursor"), PAGE_HITS))
     with store.reading() as driver:
         messages = read_messages(driver, hits.items)
     items = [
@@ -81,7 +83,7 @@ def find(store: Store, engine: Engine, viewer: Viewer, asked: Mapping[str, str],
 def check_sort(value: str) -> Sort:
     if value in SORTS:
         return SORTS[value]
-    raise Invalid("`sort` is either new or best")
+    raise Invalid("`sort` is new, old or best")
 
 
 def scope_of(driver: Driver, viewer: Viewer) -> Scope:

@@ -14,6 +14,7 @@ from history.db import Driver, Transaction
 from history.events import EventRow
 from history.models import INTERNAL, PUBLIC
 from search.engine import Document, Edition, Key
+from search.facts import tags_of
 
 INDEXED_KINDS = ("message", "note")
 
@@ -113,14 +114,13 @@ def take(news: News, event: EventRow, customer_id: str, author: Author) -> None:
         named = orjson.loads(event.data).get("seq")
         gone = range(1, event.seq) if named is None else (named,)  # the chat was erased up to here
         news.deleted += [Key(event.chat_pk, event.stream, seq) for seq in gone]
-    elif event.kind in INDEXED_KINDS and (text := text_of(event.data)):
-        key = Key(event.chat_pk, event.stream, event.seq)
-        news.added.append(Document(key, event.at_ms, customer_id, *author, text))
-
-
-def text_of(data: str) -> str:
-    """The text of a message or note; empty if it was redacted."""
-    return str(orjson.loads(data).get("text") or "")
+    elif event.kind in INDEXED_KINDS:
+        data = orjson.loads(event.data)
+        text = str(data.get("text") or "")
+        if text:  # else it was redacted
+            key = Key(event.chat_pk, event.stream, event.seq)
+            tags = tags_of(event.stream, *author, text, data)
+            news.added.append(Document(key, event.at_ms, customer_id, tags, text))
 
 
 def count_behind(driver: Driver) -> int:

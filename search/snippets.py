@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from search.query import Words
+from search.spelling import near_words
 from search.words import Token, tokens
 
 SNIPPET_LETTERS = 160
@@ -45,8 +46,10 @@ def found_spans(text: str, words: Iterable[Words]) -> Iterator[Span]:
         names = [clause.whole] if clause.whole else []
         if clause.prefix:
             names += [name for name in places if name.startswith(clause.terms[0])]
+        elif clause.near:
+            names += near_words(clause.terms[0], clause.near, places)
         elif len(clause.terms) == 1:
-            names.append(clause.terms[0])
+            names += (clause.terms[0], *clause.also)
         else:
             yield from runs(places, clause.terms)
         for name in names:

@@ -12,8 +12,7 @@ from typing import Any
 from whoosh import analysis, columns, fields
 from whoosh.reading import SegmentReader
 
-from search.engine import Document, Hit, Key
-from search.query import Author
+from search.engine import Document
 from search.words import tokens
 
 TEXT, TAGS, PLACE = "text", "tags", "place"
@@ -51,35 +50,20 @@ SCHEMA = fields.Schema(
 
 def fields_of(document: Document) -> dict[str, Any]:
     key = document.key
-    names = tuple({token.text for token in tokens(document.name) if token.spine})
-    author = Author(document.role, document.person_id, names)
     return {
         TEXT: document.text,
-        TAGS: [chat_tag(key.chat_pk), customer_tag(document.customer_id), *author_tags(author)],
+        TAGS: [chat_tag(key.chat_pk), customer_tag(document.customer_id), *document.tags],
         PLACE: PLACE_FORM.pack(document.at_ms, *key),
     }
 
 
-def author_tags(author: Author) -> list[str]:
-    tags = [f"name:{name}" for name in author.names]
-    if author.role:
-        tags.append(f"role:{author.role}")
-    if author.person_id:
-        tags.append(f"person:{author.person_id}")
-    return tags
-
-
 def customer_tag(customer_id: str) -> str:
-    return f"customer:{customer_id}"
+    """No query can name it; a scope does."""
+    return f"@customer:{customer_id}"
 
 
 def chat_tag(chat_pk: int) -> str:
-    return f"chat:{chat_pk}"
-
-
-def hit_at(place: bytes, score: float = 0.0) -> Hit:
-    at_ms, *key = PLACE_FORM.unpack(place)
-    return Hit(Key(*key), at_ms, score)
+    return f"@chat:{chat_pk}"
 
 
 def merge_equals(writer: Any, segments: list[Any]) -> list[Any]:

@@ -19,14 +19,13 @@ from whoosh.reading import SegmentReader
 from whoosh.writing import SegmentWriter
 
 from history.errors import Busy
-from search.engine import Document, Edition, Hits, Key, Scope, Sort
+from search.engine import KNOWN_CHATS, SEARCH_SECONDS, Ask, Document, Edition, Facets, Hits, Key, Scope
 from search.query import Query
-from search.whoosh_documents import PLACE, PLACE_FORM, SCHEMA, TAGS, chat_tag, fields_of, hit_at, merge_equals
+from search.spelling import near_words
+from search.whoosh_documents import PLACE, PLACE_FORM, SCHEMA, TAGS, TEXT, chat_tag, fields_of, merge_equals
 from search.whoosh_matching import Budget, ids_of
-from search.whoosh_page import Leaf, Page, collect, read_cursor, write_cursor
+from search.whoosh_page import Leaf, chat_of, collect, hit_at, page_of, read_cursor
 from search.whoosh_storage import INDEX_NAME, newest_generation, open_folder, toc_name
-
-SEARCH_SECONDS = 0.3
 
 TURN_SECONDS = 3.0
 """How long a search waits for those before it."""
@@ -97,23 +96,32 @@ class WhooshEngine:
             self.lock.release()
             self.claimed = False
 
-    def search(
-        self, query: Query, scope: Scope, sort: Sort = "new", cursor: str | None = None, limit: int = 20
-    ) -> Hits:
-        page = Page(limit + 1, read_cursor(cursor) if cursor else None)
+    def search(self, query: Query, scope: Scope, ask: Ask) -> Hits:
+        if ask.cursor:
+            read_cursor(ask.cursor)
         if scope.is_empty():
-            return Hits(0, ())
+            return Hits(0, 0, (), facets=Facets({}, {}, {}) if ask.facets else None)
         with self._reading() as leaves:
             budget = Budget(time.monotonic() + self.search_seconds)
-            collect(leaves, query, scope, sort == "best", budget, page)
-        ranks = sorted(page.ranks, reverse=True)
-        more = len(ranks) > limit
-        return Hits(
-            total=page.total,
-            items=tuple(hit_at(place, score) for score, place in ranks[:limit]),
-            next=write_cursor(ranks[limit - 1]) if more else None,
-            partial=budget.cut,
-        )
+            found = collect(leaves, query, scope, ask, budget)
+        return page_of(found, ask, budget.cut)
+
+    def frequencies(self, terms: Collection[str]) -> Mapping[str, int]:
+        with self._reading() as leaves:
+            counts = {term: sum(leaf.reader.doc_frequency(TEXT, term) for leaf in leaves) for term in terms}
+        return {term: count for term, count in counts.items() if count}
+
+    def near_words(self, word: str, near: int) -> list[str]:
+        chats: dict[str, set[int]] = defaultdict(set)
+        counts: dict[str, int] = defaultdict(int)
+        with self._reading() as leaves:
+            for leaf in leaves:
+                for other in near_words(word, near, leaf.reader.field_terms(TEXT)):
+                    ids = list(leaf.reader.postings(TEXT, other).all_ids())
+                    chats[other].update(chat_of(leaf.places[id]) for id in ids)
+                    counts[other] += len(ids)
+        known = [other for other in counts if other != word and len(chats[other]) >= KNOWN_CHATS]
+        return sorted(known, key=lambda other: (-counts[other], other))
 
     def _edition(self) -> Edition:
         return Edition(self.storage.identity, newest_generation(self.storage.path))

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, TypeVar
 
-from whoosh.matching import FilterMatcher, IntersectionMatcher, ListMatcher, NullMatcher, UnionMatcher
+from whoosh.matching import IntersectionMatcher, ListMatcher, NullMatcher, UnionMatcher
 from whoosh.scoring import BM25F
 
-from search.engine import Scope
-from search.query import Author, Clause, Query, Words
-from search.whoosh_documents import TAGS, TEXT, author_tags, customer_tag
-
-EXPANSIONS = 256
-"""How many words of a segment a prefix stands for at most; the most frequent ones are taken."""
+from search.engine import EXPANSIONS, Scope
+from search.query import AllOf, AnyOf, ChatIs, Clause, InChats, Not, Query, Tagged, Words
+from search.spelling import near_words
+from search.whoosh_documents import TAGS, TEXT, chat_tag, customer_tag
 
 T = TypeVar("T")
 
@@ -76,27 +74,38 @@ def ids_of(matcher: Matcher) -> Iterator[int]:
 
 def matcher_of(ground: Ground, query: Query, scope: Scope) -> Matcher:
     """What the query finds in this segment among the customer's documents that the scope allows."""
-    wanted = [clause_matcher(ground, clause) for clause in query.wanted] or [everything(ground)]
-    if scope.customer_id is not None:
-        wanted.append(postings(ground, TAGS, customer_tag(scope.customer_id)))
-    unwanted = {id for clause in query.unwanted for id in within(ground, ids_of(clause_matcher(ground, clause)))}
-    found = all_of(wanted)
-    # Not Whoosh's AndNotMatcher, which lets the first document through if an earlier one has the unwanted word.
-    return FilterMatcher(found, unwanted, exclude=True) if unwanted else found
+    found = clause_matcher(ground, query.where)
+    if scope.customer_id is None:
+        return found
+    return all_of([found, postings(ground, TAGS, customer_tag(scope.customer_id))])
 
 
 def clause_matcher(ground: Ground, clause: Clause) -> Matcher:
-    if isinstance(clause, Author):
-        return all_of(postings(ground, TAGS, tag) for tag in author_tags(clause))
+    match clause:
+        case AllOf(clauses):
+            return all_of(clause_matcher(ground, each) for each in clauses) if clauses else listed(everything(ground))
+        case AnyOf(clauses):
+            return any_of(clause_matcher(ground, each) for each in clauses)
+        case Not(inner):
+            unwanted = set(within(ground, ids_of(clause_matcher(ground, inner))))
+            return listed([id for id in everything(ground) if id not in unwanted])
+        case Tagged(tag):
+            return postings(ground, TAGS, tag)
+        case InChats(chats):
+            return any_of(postings(ground, TAGS, chat_tag(chat)) for chat in within(ground, chats))
+        case Words():
+            return words_matcher(ground, clause)
+        case ChatIs():
+            raise ValueError("conditions on chats are looked up in SQL")
+
+
+def words_matcher(ground: Ground, clause: Words) -> Matcher:
     if clause.prefix:
-        return listed(prefix_ids(ground, clause.terms[0]))
+        return listed(expanded_ids(ground, ground.reader.expand_prefix(TEXT, clause.terms[0])))
+    if clause.near:
+        return listed(expanded_ids(ground, near_words(clause.terms[0], clause.near, ground.reader.field_terms(TEXT))))
     if len(clause.terms) == 1:
-        return postings(ground, TEXT, clause.terms[0])
-    return either(ground, clause)
-
-
-def either(ground: Ground, clause: Words) -> Matcher:
-    """The words next to each other, or written as one."""
+        return any_of(postings(ground, TEXT, term) for term in (*clause.terms, *clause.also))
     apart = listed(adjacent_ids(ground, clause.terms))
     return UnionMatcher(apart, postings(ground, TEXT, clause.whole)) if clause.whole else apart
 
@@ -110,8 +119,8 @@ def postings(ground: Ground, name: str, term: str) -> Matcher:
     return ground.reader.postings(name, term, scorer=EQUAL)
 
 
-def everything(ground: Ground) -> Matcher:
-    return listed(list(ground.reader.all_doc_ids()))
+def everything(ground: Ground) -> list[int]:
+    return list(ground.reader.all_doc_ids())
 
 
 def listed(ids: list[int]) -> Matcher:
@@ -122,12 +131,14 @@ def all_of(matchers: Iterable[Matcher]) -> Matcher:
     return reduce(IntersectionMatcher, matchers)
 
 
-def prefix_ids(ground: Ground, prefix: str) -> list[int]:
-    """The documents with a word that begins so, ascending."""
+def any_of(matchers: Iterable[Matcher]) -> Matcher:
+    return reduce(UnionMatcher, matchers, NullMatcher())
+
+
+def expanded_ids(ground: Ground, words: Iterable[str]) -> list[int]:
+    """The documents with any of the words, ascending."""
     reader = ground.reader
-    frequencies = (
-        (reader.doc_frequency(TEXT, term), term) for term in within(ground, reader.expand_prefix(TEXT, prefix))
-    )
+    frequencies = ((reader.doc_frequency(TEXT, term), term) for term in within(ground, words))
     terms = heapq.nlargest(EXPANSIONS + 1, frequencies)
     if len(terms) > EXPANSIONS:
         ground.budget.cut = True

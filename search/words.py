@@ -1,10 +1,10 @@
 """The tokenizer: a text becomes words with positions and spans. The index, the query parser and the
 snippets all use it, so what one of them calls a word is a word for the others. Pure.
 
-Letters are compared without case, width and accents. A compound (`ORD-26274052`, an address, a URL) is
-there in its parts and as a whole; scripts that put no blanks between words are cut into overlapping pairs
-of letters. Everything is linear in the length of the text: one pass folds it, one pass classifies it, one
-pattern cuts it.
+Letters are compared without case, width and accents. A compound (`ORD-26274052`, an address, a URL) is there in its
+parts and as a whole; scripts that put no blanks between words are cut into overlapping pairs of letters. A word that
+is not its own stem has the stem as one more name, marked as such. Everything is linear in the length of the text: one
+pass folds it, one pass classifies it, one pattern cuts it.
 """
 
 import re
@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
+
+from search.stems import STEM_MARK, stem
 
 WORD_LETTERS = 64
 """Longer words are known by their first letters only."""
@@ -92,6 +94,8 @@ def tokens(text: str) -> list[Token]:
         for token in cut:
             found.append(token)
             position += token.spine
+            if token.spine and (root := stem(token.text)) != token.text:
+                found.append(token._replace(text=STEM_MARK + root, spine=False))
     found += phone_numbers(folded, classes, found)
     return [place_in_original(token, origin) for token in found]
 

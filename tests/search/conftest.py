@@ -7,7 +7,7 @@ import pytest
 
 from history.db import Store
 from search.whoosh_engine import WhooshEngine
-from tests.search.index import an_engine
+from tests.search.engines import whoosh
 from tests.search.office import Office
 
 
@@ -24,5 +24,5 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[WhooshEngine]:
-    with an_engine(tmp_path / "index") as engine:
+    with whoosh(tmp_path / "index") as engine:
         yield engine

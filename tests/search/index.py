@@ -1,31 +1,20 @@
-"""An engine on a folder, messages for it, and what it finds."""
-
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+"""Messages for an engine, and what it finds."""
 
 from history.models import PUBLIC
-from search.engine import Document, Key, Scope
-from search.query import parse
-from search.whoosh_engine import WhooshEngine
+from search.engine import Ask, Document, Engine, Key, Scope
+from search.facts import tags_of
+from search.parser import parse
 
 EVERYTHING = Scope()
-PATIENCE_SECONDS = 60.0
+FIRST_PAGE = Ask()
 START_MS = 1_700_000_000_000
 
 
-@contextmanager
-def an_engine(folder: Path) -> Iterator[WhooshEngine]:
-    with closing(WhooshEngine(folder, PATIENCE_SECONDS)) as engine:
-        assert engine.claim()
-        engine.reset()
-        yield engine
-
-
 def message(seq: int, text: str, *, chat: int = 1, stream: int = PUBLIC, customer: str = "c1", at: int = 0) -> Document:
-    return Document(Key(chat, stream, seq), START_MS + at, customer, "customer", customer, "Alice Smith", text)
+    tags = tags_of(stream, "customer", customer, "Alice Smith", text, {})
+    return Document(Key(chat, stream, seq), START_MS + at, customer, tags, text)
 
 
-def find(engine: WhooshEngine, q: str, scope: Scope = EVERYTHING) -> list[int]:
+def find(engine: Engine, q: str, scope: Scope = EVERYTHING, ask: Ask = FIRST_PAGE) -> list[int]:
     """The seqs of what is found, newest first."""
-    return [hit.key.seq for hit in engine.search(parse(q, START_MS, "c1"), scope).items]
+    return [hit.key.seq for hit in engine.search(parse(q, START_MS, "c1"), scope, ask).items]

@@ -10,11 +10,12 @@ import pytest
 from history.errors import Busy
 from search.whoosh_engine import WhooshEngine
 from search.whoosh_storage import open_folder
-from tests.search.index import an_engine, find, message
+from tests.search.engines import whoosh
+from tests.search.index import find, message
 
 
 def test_an_index_is_there_again_after_a_restart(tmp_path: Path) -> None:
-    with an_engine(tmp_path) as engine:
+    with whoosh(tmp_path) as engine:
         edition = engine.commit([message(1, "coat")])
     with closing(WhooshEngine(tmp_path)) as again:
         assert again.check() == edition
@@ -27,7 +28,7 @@ def test_a_new_index_has_another_identity(engine: WhooshEngine) -> None:
 
 
 def test_an_altered_a_missing_and_a_truncated_file_are_noticed(tmp_path: Path) -> None:
-    with an_engine(tmp_path) as engine:
+    with whoosh(tmp_path) as engine:
         engine.commit([message(1, "coat")])
         engine.commit([message(2, "hat")])
         files = [file for file in tmp_path.iterdir() if file.suffix in (".seg", ".toc", ".json")]
@@ -81,12 +82,12 @@ def test_another_process_notices_that_the_index_was_made_again(engine: WhooshEng
 
 
 def test_the_folder_is_for_our_eyes_only(tmp_path: Path) -> None:
-    with an_engine(tmp_path / "new"):
+    with whoosh(tmp_path / "new"):
         assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
 
 
 def test_what_others_could_have_written_is_not_trusted(tmp_path: Path) -> None:
-    with an_engine(tmp_path) as engine:
+    with whoosh(tmp_path) as engine:
         engine.commit([message(1, "coat")])
     tmp_path.chmod(0o777)
     (tmp_path / "notes.txt").write_text("not ours")

@@ -1,0 +1,21 @@
+"""The engines that are judged, each opened empty in a folder. Another engine is one more line in `ENGINES`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+
+from search.engine import Engine
+from search.whoosh_engine import WhooshEngine
+
+PATIENCE_SECONDS = 60.0
+
+
+@contextmanager
+def whoosh(folder: Path) -> Iterator[WhooshEngine]:
+    with closing(WhooshEngine(folder, PATIENCE_SECONDS)) as engine:
+        assert engine.claim()
+        engine.reset()
+        yield engine
+
+
+ENGINES: dict[str, Callable[[Path], AbstractContextManager[Engine]]] = {"whoosh": whoosh}
