@@ -23,7 +23,10 @@ def readable_lines(text: str) -> tuple[str, ...]:
     return tuple(line.rstrip() for line in NOT_IN_A_TEXT.sub("", text).strip().splitlines())
 
 
-def isolated(name: str) -> str:
-    """`name` so that a right-to-left one does not turn the sentence around it (FSI and PDI, UAX 9)."""
-    right_to_left = any(unicodedata.bidirectional(sign) in {"R", "AL"} for sign in name)
-    return f"\u2068{name}\u2069" if right_to_left else name
+def isolated(text: str, direction: str) -> str:
+    """`text` so that it does not turn a sentence that runs in `direction` (ltr or rtl) around it, if it has letters
+    that run the other way (FSI and PDI, UAX 9).
+    """
+    other = {"R", "AL"} if direction == "ltr" else {"L", "EN"}
+    turns = any(unicodedata.bidirectional(sign) in other for sign in text)
+    return f"\u2068{text}\u2069" if turns else text

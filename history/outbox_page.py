@@ -20,6 +20,7 @@ from history.db import Store
 from history.local_time import local_time
 from history.mail.tables import OutboxItem
 from history.rendering import environment
+from history.sentences import language_of
 from history.times import SECOND_MS, now_ms
 
 MOST_ITEMS = 100
@@ -106,7 +107,7 @@ def keep_out_of_caches(response: Response) -> Response:
 def listed(db: DbSession, folder: Path) -> Iterator[Listed]:
     """The newest items, each with its file if it has one."""
     files = {path.stem.partition("-")[2]: path for path in folder.glob("*.eml")}
-    time = local_time("en", "UTC")
+    time = local_time(language_of("en"), "UTC")
     newest = select(OutboxItem).order_by(col(OutboxItem.created_ms).desc()).limit(MOST_ITEMS)
     for item in db.exec(newest):
         file = files.get(item.id)

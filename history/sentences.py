@@ -1,58 +1,83 @@
-"""Every sentence that transcripts and mails say by themselves, by language. Pure.
+"""Every sentence that transcripts, mails and notices say by themselves, by language. Pure.
 
-Looked up by the renderers, never by name of a template, so that a language is added here and nowhere else.
+The sentences stand in `languages/`, a file a language, so that one is added there and nowhere else. Numbers in them
+are written as the reader's country writes them.
 """
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
 
-ENGLISH = {
-    "title": "Chat with {brand}",
-    "customer": "Customer",
-    "you": "You",
-    "joined": "{name} joined",
-    "left": "{name} left",
-    "passed": "{name} passed the chat on",
-    "closed": "{name} closed the chat",
-    "closed_idle": "Closed after a while without messages",
-    "idle": "Are you still there? This chat ends soon if it stays quiet. You can go on with it at any time.",
-    "reopened": "{name} reopened the chat",
-    "rated": "{name} rated the chat {score} of 5",
-    "removed": "This message was removed",
-    "file": "File: {name} ({size})",
-    "part": "Part {number}, {date}",
-    "clocks": "The clocks changed: times are now in {zone}",
-    "omitted": "{count} messages stand in the attached file {file}",
-    "people": "With {names}",
-    "zone": "Times in {zone}",
-    "empty": "Nothing was written",
-    "mail_subject": "Your chat with {brand}, {date}",
-    "mail_title": "Your chat with {brand}",
-    "mail_purpose": "Here is everything that was said, to keep. You can go on where you stopped, on any device.",
-    "mail_purpose_parts": "Here is your whole chat, with its newest part of {date}. "
-    "You can go on where you stopped, on any device.",
-    "mail_button": "Continue this chat",
-    "mail_link": "This link is for you alone. It opens your chat once, on any device, until {date}.",
-    "mail_why": "You get this mail because you chatted with {brand} and gave the address {recipient}.",
-    "mail_no_reply": "Answers to this mail are not read. Please use “{button}” instead.",
-}
+from babel import Locale, UnknownLocaleError
+from babel.numbers import format_decimal
+
+FOLDER = Path(__file__).parent / "languages"
+CODES = tuple(sorted(file.stem for file in FOLDER.glob("*.toml")))
+
+DEFAULT = Locale("en", "GB")
+"""For English without a country, and for languages that we do not speak: 22 November 2026, 23:47."""
+
+OTHER_DIGITS = {"arab": str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")}
+"""By CLDR's names of the digits. Babel knows which a country uses, but writes with ours."""
+
+Sentence = str | Mapping[str, str]
+"""A text with named gaps, or one for each form that the language has for a number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A language that we speak. `direction` is ltr or rtl."""
+    """A language that we speak, as it is spoken in the reader's country."""
 
-    code: str
-    direction: str
-    sentences: Mapping[str, str]
+    locale: Locale
+    sentences: Mapping[str, Sentence]
 
-    def say(self, key: str, **values: object) -> str:
-        return self.sentences[key].format_map(values)
+    @property
+    def code(self) -> str:
+        return str(self.locale.language)
+
+    @property
+    def tag(self) -> str:
+        """As HTML and mail write it (BCP 47): `ar-EG`."""
+        return str(self.locale).replace("_", "-")
+
+    @property
+    def direction(self) -> str:
+        """ltr or rtl"""
+        return str(self.locale.text_direction)
+
+    def say(self, key: str, **values: str | int) -> str:
+        """The sentence with its gaps filled. Of a table, the form for the number `count` is taken."""
+        sentence = self.sentences[key]
+        if not isinstance(sentence, str):
+            count = values["count"]
+            assert isinstance(count, int), "a text has no plural"
+            sentence = sentence[self.locale.plural_form(count)]
+        return sentence.format_map(
+            {name: self.number(value) if isinstance(value, int) else value for name, value in values.items()}
+        )
+
+    def number(self, number: int) -> str:
+        return self.digits(format_decimal(number, locale=self.locale, numbering_system="default"))
+
+    def digits(self, text: str) -> str:
+        """`text` with the digits of the reader's country."""
+        return text.translate(OTHER_DIGITS.get(self.locale.default_numbering_system, {}))
 
 
-LANGUAGES = {"en": Language("en", "ltr", ENGLISH)}
-
-
+@lru_cache(maxsize=256)
 def language_of(locale: str) -> Language:
     """The language for a locale such as `de-AT`; English where we do not speak it."""
-    return LANGUAGES.get(locale.replace("_", "-").split("-")[0].lower(), LANGUAGES["en"])
+    try:
+        parsed = Locale.parse(locale.replace("_", "-"), sep="-")
+    except (UnknownLocaleError, ValueError):
+        parsed = DEFAULT
+    if parsed.language not in CODES or str(parsed) == "en":
+        parsed = DEFAULT
+    return Language(parsed, sentences_of(parsed.language))
+
+
+@cache
+def sentences_of(code: str) -> Mapping[str, Sentence]:
+    return tomllib.loads((FOLDER / f"{code}.toml").read_text(encoding="utf-8"))

@@ -6,13 +6,13 @@ from typing import Any
 
 import orjson
 
-from history.clean import isolated, one_line
+from history.clean import one_line
 from history.local_time import local_time
 from history.rendering import environment
 from history.sentences import language_of
 from history.times import rfc3339
 from history.transcript import Entry, Transcript
-from history.transcript_layout import Block, Heading, Layout, Line, Omitted, Turn, shown_name
+from history.transcript_layout import Block, Heading, Layout, Line, Omitted, Turn
 
 FORMAT = "stillhere.transcript.v1"
 RULE = "─" * 8
@@ -22,25 +22,25 @@ TEMPLATES = environment(Path(__file__).parent / "templates")
 
 def as_text(transcript: Transcript, brand: str, locale: str, time_zone: str) -> str:
     """The transcript to read anywhere; times in the IANA zone, dates as the locale writes them."""
-    layout = Layout(local_time(locale, time_zone), language_of(locale))
+    layout = Layout(local_time(language_of(locale), time_zone))
     say = layout.language.say
     facts = [
         say("title", brand=one_line(brand)),
-        say("people", names=names(transcript)),
+        say("people", names=layout.names(transcript.people)),
         say("zone", zone=layout.time.zone_words()),
     ]
-    body = text_of(layout.blocks(transcript.entries)) or say("empty")
+    body = text_of(layout, layout.blocks(transcript.entries)) or say("empty")
     return "\n".join(facts) + "\n\n" + body + "\n"
 
 
 def as_html(transcript: Transcript, brand: str, locale: str, time_zone: str) -> str:
     """A complete page, to read and to print; it loads nothing and runs nothing."""
-    layout = Layout(local_time(locale, time_zone), language_of(locale))
+    layout = Layout(local_time(language_of(locale), time_zone))
     return TEMPLATES.get_template("transcript.html").render(
         language=layout.language,
         say=layout.language.say,
         brand=one_line(brand),
-        names=names(transcript),
+        names=layout.names(transcript.people),
         zone=layout.time.zone_words(),
         blocks=layout.blocks(transcript.entries),
     )
@@ -83,25 +83,20 @@ def event_object(entry: Entry) -> dict[str, Any]:
     }
 
 
-def names(transcript: Transcript) -> str:
-    """Who took part: the customer first, then the team in the order of joining."""
-    people = sorted(transcript.people, key=lambda person: person.role != "customer")
-    return ", ".join(isolated(shown_name(person.name)) for person in people if person.name)
-
-
-def text_of(blocks: Sequence[Block]) -> str:
+def text_of(layout: Layout, blocks: Sequence[Block]) -> str:
     """Blocks as plain text. Lines of messages are indented, so that none can pass for a heading."""
-    return "\n\n".join(text_of_block(block) for block in blocks)
+    return "\n\n".join(text_of_block(layout, block) for block in blocks)
 
 
-def text_of_block(block: Block) -> str:
+def text_of_block(layout: Layout, block: Block) -> str:
+    comma = layout.language.say("comma")
     match block:
         case Heading():
             return f"{RULE} {block.text} {RULE}"
         case Line():
-            return f"· {block.text}, {block.clock}" if block.clock else f"· {block.text}"
+            return f"· {block.text}{comma}{block.clock}" if block.clock else f"· {block.text}"
         case Omitted():
             return f"· {block.text}"
         case Turn():
             said = (f"  {line}".rstrip() for one in block.said for line in one.lines)
-            return "\n".join([f"{isolated(block.who)}, {block.clock}", *said])
+            return "\n".join([f"{layout.isolated(block.who)}{comma}{block.clock}", *said])

@@ -1,5 +1,5 @@
-"""A transcript as the bytes of a mail (RFC 5322): a full text part, an HTML part, and where that would be too
-long for mail programs (they clip near 100 kB), the whole as an attached file. Pure; called by the worker.
+"""A letter as the bytes of a mail (RFC 5322): a full text part, an HTML part, and where that would be too long for
+mail programs (they clip near 100 kB), the whole as an attached file. Pure; called by the worker and the preview.
 
 Words of customers never reach a header and are never linked.
 """
@@ -8,25 +8,21 @@ import base64
 import hashlib
 import quopri
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime
-from functools import cached_property
 from pathlib import Path
 
 from email_validator import EmailNotValidError, validate_email
 
-from history.clean import one_line, readable_lines
 from history.errors import Invalid
-from history.local_time import local_time
 from history.mail.headers import header_block, header_text, mailbox
-from history.masking import mask
+from history.mail.letter import Letter
+from history.mail.links import linked, web_address
 from history.rendering import environment
-from history.sentences import language_of
-from history.transcript import Entry, Transcript
-from history.transcript_formats import names, text_of
+from history.transcript import Entry
+from history.transcript_formats import RULE, text_of
 from history.transcript_layout import Block, Layout, Omitted
 
 HTML_LIMIT_BYTES = 90_000
@@ -35,60 +31,12 @@ HTML_LIMIT_BYTES = 90_000
 CUTS = ((10, 150), (10, 50), (5, 15), (0, 5), (0, 0))
 """How many entries stay at the beginning and at the end when all are too long; the first that fits counts."""
 
-PREHEADER_LETTERS = 80
+MOST_REFERENCES = 12
+
 ATTACHMENT_NAME = "transcript.txt"
 
 TEMPLATES = environment(Path(__file__).parent / "templates")
-
-
-@dataclass(frozen=True)
-class Letter:
-    """All that a mail is made of. `resume_url` opens the chat until `link_until_ms`; in a mail of kind `confirm`, which
-    tells nothing of the chat, it leads to the page where the owner of the address allows a copy.
-    """
-
-    transcript: Transcript
-    recipient: str
-    resume_url: str
-    link_until_ms: int
-    brand: str
-    from_address: str
-    message_id: str
-    locale: str
-    time_zone: str
-    now_ms: int
-    kind: str = "transcript"
-    """transcript, away, copy or confirm, as in `OutboxItem.kind`."""
-    reply_address: str = ""
-    """Where an answer lands in the chat; empty: nothing can be answered by mail."""
-    references: tuple[str, ...] = ()
-    """The Message-IDs of the chat's mail thread, oldest first; the last is the one that this mail goes with."""
-    own_words: bool = True
-    """Whether the customer's own words and files are in it. Not so if nothing proves the address."""
-    new_since: int = 0
-    """Messages after this seq are news: all that an away mail is about, and marked in a transcript; 0: no such mark."""
-    is_update: bool = False
-    """Whether a transcript of the chat went to this recipient before."""
-    mute_url: str = ""
-    """Where a POST ends the away mails of this chat (RFC 8058)."""
-    postal_address: str = ""
-    privacy_url: str = ""
-
-    @cached_property
-    def layout(self) -> Layout:
-        language = language_of(self.locale)
-        return Layout(local_time(self.locale, self.time_zone), language, own_name=language.say("you"))
-
-    @cached_property
-    def brand_line(self) -> str:
-        return one_line(self.brand)
-
-    @property
-    def date(self) -> str:
-        """The day on which the newest part began."""
-        entries = self.transcript.entries
-        newest = (entry.at_ms for entry in entries if entry.thread == entries[-1].thread)
-        return self.layout.time.date(next(newest, self.now_ms))
+TEMPLATES.filters.update(web_address=web_address, linked=linked)
 
 
 def compose(letter: Letter) -> bytes:
@@ -106,23 +54,22 @@ def compose(letter: Letter) -> bytes:
 
 
 def headers(letter: Letter) -> dict[str, str]:
-    subject = letter.layout.language.say("mail_subject", brand=letter.brand_line, date=letter.date)
-    optional = {
+    may_be_empty = {
         "Reply-To": letter.reply_address,
         "In-Reply-To": "".join(letter.references[-1:]),
-        "References": "\r\n ".join(letter.references),
+        "References": "\r\n ".join([*letter.references[:1], *letter.references[1:][1 - MOST_REFERENCES :]]),
         "List-Unsubscribe": letter.mute_url and f"<{letter.mute_url}>",
-        "List-Unsubscribe-Post": letter.mute_url and "List-Unsubscribe=One-Click",
+        "List-Unsubscribe-Post": letter.mute_url and "List-Unsubscribe=One-Click",  # RFC 8058
     }
     return {
         "Date": format_datetime(datetime.fromtimestamp(letter.now_ms // 1000, UTC)),
         "From": mailbox(letter.brand_line, letter.from_address),
         "To": ascii_address(letter.recipient),
-        "Subject": header_text(subject),
+        "Subject": header_text(letter.subject),
         "Message-ID": letter.message_id,
+        **{name: value for name, value in may_be_empty.items() if value},
         "Auto-Submitted": "auto-generated",  # RFC 3834
         "X-Auto-Response-Suppress": "All",
-        **{name: value for name, value in optional.items() if value},
     }
 
 
@@ -146,27 +93,27 @@ def shorter_encoding(text: str) -> str:
 
 def text_part(letter: Letter) -> str:
     say = letter.layout.language.say
-    opening = "\n".join(
-        [
-            say("mail_title", brand=letter.brand_line),
-            "",
-            purpose(letter),
-            "",
-            *facts(letter),
-            "",
-            say("mail_button") + ":",
-            letter.resume_url,
-            link_note(letter),
-        ]
-    )
-    body = text_of(letter.layout.blocks(letter.transcript.entries)) or say("empty")
-    return "\n\n".join([opening, body, "\n".join(["-" * 8, *footer(letter)])]) + "\n"
+    opening = [
+        *([f"{RULE} {letter.marker} {RULE}", ""] if letter.marker else []),
+        letter.say("title"),
+        "",
+        *letter.purpose,
+        "",
+        *([*letter.facts, ""] if letter.facts else []),
+        letter.say("button") + ":",
+        letter.resume_url,
+        *letter.link_notes,
+    ]
+    body = text_of(letter.layout, letter.layout.blocks(letter.entries)) or say("empty")
+    footer = [RULE, *(line for note in letter.footer for line in (note.text, note.url) if line)]
+    parts = [opening, footer] if letter.kind == "confirm" else [opening, [body], footer]
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
 def html_part(letter: Letter) -> tuple[str, bool]:
-    """The HTML part, and whether it holds the whole transcript."""
-    whole = html = html_of(letter, letter.layout.blocks(letter.transcript.entries))
-    shorter = shortened(letter.layout, letter.transcript.entries)
+    """The HTML part, and whether it holds all that the mail is about."""
+    whole = html = html_of(letter, letter.layout.blocks(letter.entries))
+    shorter = shortened(letter.layout, letter.entries)
     while encoded_bytes(html) > HTML_LIMIT_BYTES:
         html = html_of(letter, next(shorter))
     return html, html is whole
@@ -188,52 +135,4 @@ def encoded_bytes(html: str) -> int:
 
 
 def html_of(letter: Letter, blocks: list[Block]) -> str:
-    language = letter.layout.language
-    return TEMPLATES.get_template("transcript.html").render(
-        language=language,
-        say=language.say,
-        brand=letter.brand_line,
-        preheader=preheader(letter),
-        purpose=purpose(letter),
-        facts=facts(letter),
-        resume_url=letter.resume_url,
-        link_note=link_note(letter),
-        blocks=blocks,
-        footer=footer(letter),
-    )
-
-
-def purpose(letter: Letter) -> str:
-    say, entries = letter.layout.language.say, letter.transcript.entries
-    if any(entry.thread > 1 for entry in entries):
-        return say("mail_purpose_parts", date=letter.date)
-    return say("mail_purpose")
-
-
-def facts(letter: Letter) -> list[str]:
-    say = letter.layout.language.say
-    return [
-        letter.date,
-        say("people", names=names(letter.transcript)),
-        say("zone", zone=letter.layout.time.zone_words()),
-    ]
-
-
-def link_note(letter: Letter) -> str:
-    return letter.layout.language.say("mail_link", date=letter.layout.time.date(letter.link_until_ms))
-
-
-def footer(letter: Letter) -> list[str]:
-    say = letter.layout.language.say
-    return [
-        say("mail_why", brand=letter.brand_line, recipient=one_line(letter.recipient)),
-        say("mail_no_reply", button=say("mail_button")),
-    ]
-
-
-def preheader(letter: Letter) -> str:
-    """What a mailbox shows beside the subject: the beginning of the last thing that an agent said."""
-    for entry in reversed(letter.transcript.entries):
-        if entry.kind == "message" and entry.by.role == "agent" and not entry.redacted:
-            return " ".join(readable_lines(mask(entry.data["text"])))[:PREHEADER_LETTERS]
-    return purpose(letter)
+    return TEMPLATES.get_template("letter.html").render(letter=letter, language=letter.layout.language, blocks=blocks)

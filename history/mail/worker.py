@@ -15,7 +15,8 @@ from functools import partial
 from history import outbox
 from history.db import Store, Transaction
 from history.errors import Busy, Invalid
-from history.mail.compose import Letter, ascii_address, compose
+from history.mail.compose import ascii_address, compose
+from history.mail.letter import Letter
 from history.mail.send import Mail, MailSettings, send
 from history.outbox import Claim, Result
 from history.times import new_id, now_ms

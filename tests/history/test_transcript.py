@@ -83,7 +83,7 @@ def test_a_name_is_one_line_without_controls() -> None:
 
 
 def test_messages_within_two_minutes_share_a_heading() -> None:
-    blocks = Layout(local_time("en", "UTC"), language_of("en")).blocks(
+    blocks = Layout(local_time(language_of("en"), "UTC")).blocks(
         [
             entry(ALEX, EVENING, text="one"),
             entry(ALEX, EVENING + 2 * MINUTE, text="two"),
@@ -127,7 +127,7 @@ def test_a_removed_message_leaves_a_sentence() -> None:
 
 
 def test_a_change_of_the_clocks_is_said_between_equal_hours() -> None:
-    blocks = Layout(local_time("en", "Europe/Berlin"), language_of("en")).blocks(
+    blocks = Layout(local_time(language_of("en"), "Europe/Berlin")).blocks(
         [
             entry(ALEX, at("2026-10-25T02:30+02:00"), text="summer"),
             entry(ALEX, at("2026-10-25T02:30+01:00"), text="winter"),
