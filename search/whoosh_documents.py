@@ -4,7 +4,6 @@ Texts are not stored, the log has them. One column holds each document's place (
 bytes that sort like it; conditions are terms of one field. Called by the other `whoosh_` modules.
 """
 
-import struct
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -13,15 +12,11 @@ from whoosh import analysis, columns, fields
 from whoosh.reading import SegmentReader
 
 from search.engine import Document
+from search.places import PLACE_FORM
 from search.words import tokens
 
 TEXT, TAGS, PLACE = "text", "tags", "place"
 """The fields: the words that were written, what else is known of the message, and where it stands."""
-
-PLACE_FORM = struct.Struct(">QQBQ")
-"""at_ms, chat_pk, stream, seq: bytes that sort by time."""
-
-LAST_PLACE = b"\xff" * PLACE_FORM.size
 
 MERGED_SEGMENTS = 8
 MERGED_DOCUMENTS = 4096

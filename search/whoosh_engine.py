@@ -20,11 +20,12 @@ from whoosh.writing import SegmentWriter
 
 from history.errors import Busy
 from search.engine import KNOWN_CHATS, SEARCH_SECONDS, Ask, Document, Edition, Facets, Hits, Key, Scope
+from search.places import PLACE_FORM, chat_of, hit_at, read_cursor
 from search.query import Query
 from search.spelling import near_words
-from search.whoosh_documents import PLACE, PLACE_FORM, SCHEMA, TAGS, TEXT, chat_tag, fields_of, merge_equals
+from search.whoosh_documents import PLACE, SCHEMA, TAGS, TEXT, chat_tag, fields_of, merge_equals
 from search.whoosh_matching import Budget, ids_of
-from search.whoosh_page import Leaf, chat_of, collect, hit_at, page_of, read_cursor
+from search.whoosh_page import Leaf, collect, page_of
 from search.whoosh_storage import INDEX_NAME, newest_generation, open_folder, toc_name
 
 TURN_SECONDS = 3.0

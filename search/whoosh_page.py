@@ -1,32 +1,24 @@
 """One page of a search in Whoosh: walks over the segments, counts all that is found and keeps the first.
 
-A hit's rank is (score, place), so pages go on behind a rank and not behind a number of hits; the cursor is
-the rank of the last hit shown. Called by `whoosh_engine.py`.
+Called by `whoosh_engine.py`.
 """
 
-import base64
-import struct
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from whoosh.reading import MultiReader
 from whoosh.searching import Searcher
 
-from history.errors import Invalid
-from search.engine import Ask, Facets, Hit, Hits, Key, Scope
+from search.engine import Ask, Facets, Hits, Scope
 from search.facts import SHOWN_TAGS
+from search.places import LAST_PLACE, PLACE_FORM, Rank, chat_of, hit_at, month_of, read_cursor, write_cursor
 from search.query import Query
-from search.whoosh_documents import LAST_PLACE, PLACE_FORM, TAGS
+from search.whoosh_documents import TAGS
 from search.whoosh_matching import Budget, Ground, ids_of, matcher_of
 
 CLOCK_EVERY = 256
 """How many documents are looked at between two looks at the clock."""
-
-CURSOR_FORM = struct.Struct(f">d{PLACE_FORM.size}s")
-
-Rank = tuple[float, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,31 +102,5 @@ def page_of(found: Found, ask: Ask, partial: bool) -> Hits:
         items=items,
         next=write_cursor(ranks[ask.limit - 1]) if len(ranks) > ask.limit else None,
         partial=partial,
-        facets=Facets(chats, Counter(map(month_of, found.ranks)), found.tags) if ask.facets else None,
+        facets=Facets(chats, Counter(month_of(place) for _, place in found.ranks), found.tags) if ask.facets else None,
     )
-
-
-def hit_at(place: bytes, score: float = 0.0, count: int = 1) -> Hit:
-    at_ms, *key = PLACE_FORM.unpack(place)
-    return Hit(Key(*key), at_ms, score, count)
-
-
-def chat_of(place: bytes) -> int:
-    return int(PLACE_FORM.unpack(place)[1])
-
-
-def month_of(rank: Rank) -> str:
-    return f"{datetime.fromtimestamp(PLACE_FORM.unpack(rank[1])[0] / 1000, UTC):%Y-%m}"
-
-
-def write_cursor(rank: Rank) -> str:
-    return base64.urlsafe_b64encode(CURSOR_FORM.pack(*rank)).decode()
-
-
-def read_cursor(cursor: str) -> Rank:
-    """The rank behind which the next page begins. Raises Invalid."""
-    try:
-        score, place = CURSOR_FORM.unpack(base64.urlsafe_b64decode(cursor))
-    except (ValueError, struct.error) as error:
-        raise Invalid("`cursor` is not one that a search handed out") from error
-    return score, place

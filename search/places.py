@@ -1,0 +1,47 @@
+"""Where a hit stands, as bytes that sort like it, and the cursors of pages. Pure; used by all engines.
+
+A hit's rank is (score, place), so pages go on behind a rank and not behind a number of hits; the cursor is the rank
+of the last hit shown.
+"""
+
+import base64
+import struct
+from datetime import UTC, datetime
+
+from history.errors import Invalid
+from search.engine import Hit, Key
+
+PLACE_FORM = struct.Struct(">QQBQ")
+"""at_ms, chat_pk, stream, seq: bytes that sort by time."""
+
+LAST_PLACE = b"\xff" * PLACE_FORM.size
+
+CURSOR_FORM = struct.Struct(f">d{PLACE_FORM.size}s")
+
+Rank = tuple[float, bytes]
+
+
+def hit_at(place: bytes, score: float = 0.0, count: int = 1) -> Hit:
+    at_ms, *key = PLACE_FORM.unpack(place)
+    return Hit(Key(*key), at_ms, score, count)
+
+
+def chat_of(place: bytes) -> int:
+    return int(PLACE_FORM.unpack(place)[1])
+
+
+def month_of(place: bytes) -> str:
+    return f"{datetime.fromtimestamp(PLACE_FORM.unpack(place)[0] / 1000, UTC):%Y-%m}"
+
+
+def write_cursor(rank: Rank) -> str:
+    return base64.urlsafe_b64encode(CURSOR_FORM.pack(*rank)).decode()
+
+
+def read_cursor(cursor: str) -> Rank:
+    """The rank behind which the next page begins. Raises Invalid."""
+    try:
+        score, place = CURSOR_FORM.unpack(base64.urlsafe_b64decode(cursor))
+    except (ValueError, struct.error) as error:
+        raise Invalid("`cursor` is not one that a search handed out") from error
+    return score, place
