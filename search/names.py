@@ -1,0 +1,65 @@
+"""The tokens of a text as an index wants them: names and their positions, without spans. Pure; called by the engines.
+
+Equal to what `words.tokens` finds, and several times faster on people's texts: what stands between blanks is cut by
+itself, and remembered, as people use the same words all the time. Only a telephone number can reach over a blank.
+"""
+
+import re
+from functools import lru_cache
+from itertools import accumulate
+from typing import NamedTuple
+
+from search.stems import STEM_MARK
+from search.words import tokens
+
+CACHED_PIECES = 32_768
+LONG_LETTERS = 2_000
+"""Pieces of longer texts are not remembered: they could be anything, and fill the memory."""
+
+NUMBER_OVER_BLANK = re.compile(r"[0-9][^A-Za-z0-9]?\s[^A-Za-z0-9]?[0-9]")
+
+
+class Cut(NamedTuple):
+    """The tokens of a piece of text."""
+
+    names: tuple[tuple[str, int], ...]
+    """Each token and its position in the piece."""
+    length: int
+    """How many positions the piece has."""
+    plain: str | None
+    """Its words joined by blanks, if there is nothing else but stems: one word a position."""
+    stems: tuple[str, ...]
+
+
+def cuts(text: str) -> list[Cut]:
+    """The pieces of `text`, in their order."""
+    if may_reach_over(text):
+        return [cut_of(text)]
+    pieces = text.split()
+    return list(map(cut_of if len(text) > LONG_LETTERS else known_cut, pieces))
+
+
+def names(text: str) -> list[tuple[str, int]]:
+    """All tokens with their positions."""
+    found = cuts(text)
+    begins = accumulate((cut.length for cut in found), initial=0)
+    return [(name, begin + place) for begin, cut in zip(begins, found, strict=False) for name, place in cut.names]
+
+
+def may_reach_over(text: str) -> bool:
+    """Whether there may be a telephone number with blanks in it."""
+    if text.isascii():
+        return NUMBER_OVER_BLANK.search(text) is not None
+    return any(map(str.isnumeric, text))
+
+
+def cut_of(piece: str) -> Cut:
+    found = tokens(piece)
+    length = sum(token.spine for token in found)
+    stems = tuple(token.text for token in found if token.text.startswith(STEM_MARK))
+    is_plain = len(found) == length + len(stems)
+    plain = " ".join(token.text for token in found if token.spine) if is_plain else None
+    return Cut(tuple((token.text, token.position) for token in found), length, plain, stems)
+
+
+known_cut = lru_cache(CACHED_PIECES)(cut_of)

@@ -1,0 +1,43 @@
+"""The quick way to a text's tokens finds what the long way finds."""
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from search.names import names
+from search.words import tokens
+
+PIECES = st.sampled_from(
+    [
+        *("red", "coats", "t-shirt", "ORD-26274052", "a@b.example", "+1", "408", "247-8880", "(408)", "+", "C++", "#"),
+        *(
+            "京都",
+            "東",
+            "สวัสดี",
+            "👍🏽",
+            "🇩",
+            "🇪",
+            "café",
+            "cafe\u0301",
+            "\u0301",
+            "١٢٣",
+            "Ⅳ",
+            "²",
+            "\u00b4",
+            "ﾊﾟ",
+            "ㅎ",
+            "가",
+        ),
+    ]
+)
+BLANKS = st.sampled_from([" ", "  ", "\n", "\t", "\u00a0", "\u3000", "\u2028", "\x1f", "\u200b", ""])
+TEXTS = st.lists(st.tuples(PIECES | st.text(max_size=5), BLANKS)).map(
+    lambda parts: "".join(piece + blank for piece, blank in parts)
+)
+
+
+@given(TEXTS)
+@example("call +1 (408) 247 8880 now")
+@example("4 08 247 88 80")
+@example("the 408-247-8880. 12 coats " * 200)
+def test_names_are_the_tokens(text: str) -> None:
+    assert sorted(names(text)) == sorted((token.text, token.position) for token in tokens(text))
