@@ -37,8 +37,10 @@ from history.errors import StillhereError, Unauthorized
 from history.idle import idle_watch
 from history.keys import read_or_make_key
 from history.mail.addresses import MailAddresses, check_pattern
-from history.mail.send import MailSettings
-from history.mail.worker import MailWorker
+from history.mail.prepare import House
+from history.mail.send import Files
+from history.mail.smtp import Connection, MailSettings
+from history.mail.worker import Habits, MailWorker
 from history.outbox import MailPolicy
 from history.patient_worker import PatientWorker
 from history.times import DAY_MS, SECOND_MS, now_ms
@@ -112,6 +114,12 @@ class Settings(BaseSettings):
     smtp_user: str = Field("", description="The mail server's user, if it wants one")
     smtp_password: str = Field("", description="The mail server's password")
     smtp_tls: Literal["starttls", "implicit", "none"] = Field("starttls", description="How mail is encrypted")
+    mail_success_reports: bool = Field(
+        False, description="Whether the mail server is asked to report what was delivered, which settles mails in doubt"
+    )
+    mail_in_doubt: Literal["resend", "hold"] = Field(
+        "resend", description="A mail that may or may not have been taken: sent once more after 15 minutes, or held"
+    )
     messages_per_second: float = Field(5, gt=0, description="Messages a connection may send, in the long run")
     messages_burst: int = Field(20, ge=1, description="Messages a connection may send at once")
     frames_per_second: float = Field(20, gt=0, description="Frames a connection may send, in the long run")
@@ -246,24 +254,30 @@ class Service:
 
     @cached_property
     def mail(self) -> MailWorker:
-        mail = MailSettings(
-            from_address=self.settings.mail_from,
-            domain=self.policy.domain,
-            smtp_host=self.settings.smtp_host,
-            smtp_port=self.settings.smtp_port,
-            smtp_user=self.settings.smtp_user,
-            smtp_password=self.settings.smtp_password,
-            smtp_tls=self.settings.smtp_tls,
-            outbox_folder=self.settings.instance_path / "outbox",
+        settings = self.settings
+        files = Files(settings.instance_path / "outbox")
+        smtp = MailSettings(
+            name=self.policy.domain,
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            user=settings.smtp_user,
+            password=settings.smtp_password,
+            tls=settings.smtp_tls,
+            success_reports=settings.mail_success_reports,
         )
-        return MailWorker(
-            self.store,
-            self.writer,
-            mail,
-            self.settings.brand,
+        house = House(
+            settings.brand,
+            self.policy.domain,
+            settings.url,
+            self.mail_addresses,
             self.links.create,
-            self.settings.link_days * DAY_MS,
+            settings.link_days * DAY_MS,
+            settings.postal_address,
+            settings.privacy_url,
         )
+        if settings.smtp_host:
+            return MailWorker(self.store, self.writer, house, partial(Connection, smtp), Habits(settings.mail_in_doubt))
+        return MailWorker(self.store, self.writer, house, lambda: files, Habits(evidence=files.evidence))
 
     @cached_property
     def watches(self) -> tuple[Watch, ...]:

@@ -1,7 +1,8 @@
 """Durable things to do: put in by the transaction that causes them, claimed with a lease, settled once.
 
-    ready -> leased -> started -> sent | uncertain | failed | dead
-    ready, leased -> cancelled        leased, started -> ready (later)
+    held -> ready -> leased -> started -> sent | uncertain | failed | dead
+    held, ready, leased -> cancelled    leased, started -> ready (later)
+    uncertain -> sent | ready (`mail/doubt.py`)
 
 Every change is one conditional UPDATE on the old state and lease; no row touched: somebody else decided.
 Called by `journal.py` and `mail/worker.py`. All functions work in the caller's transaction and never commit.
@@ -9,23 +10,24 @@ Called by `journal.py` and `mail/worker.py`. All functions work in the caller's 
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, select, update
+from sqlalchemy import ColumnElement, Row, case, func, select, true, update
 from sqlmodel import SQLModel
 
 from history.db import Driver, Transaction
+from history.mail import pauses
 from history.mail.addresses import new_bounce_token
+from history.mail.events import scope_of, suppressed
+from history.mail.results import Result
 from history.mail.tables import Attempt
 from history.models import PUBLIC
 from history.times import HOUR_MS, MINUTE_MS, new_id
 
 LEASE_MS = MINUTE_MS
-"""How long a worker may take from the claim to the fence."""
-
-SENDING_LEASE_MS = 15 * MINUTE_MS
-"""From the fence to the answer: the waits of RFC 5321 4.5.3.2 for DATA, body and final dot."""
+"""How long an item is its worker's after the last sign of life."""
 
 MOST_ATTEMPTS = 12
 RETRY_DELAYS_MS = (MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS, 60 * MINUTE_MS)
@@ -34,14 +36,12 @@ JITTER_PART = 0.2
 
 ITEM = SQLModel.metadata.tables["outbox_item"]
 CHAT = SQLModel.metadata.tables["chat"]
-LAST_THREAD_CLOSED = (CHAT.c.pk == ITEM.c.chat_pk) & (CHAT.c.thread == ITEM.c.thread) & (CHAT.c.status == "closed")
-
-REFUSALS, LASTING_REFUSALS = range(400, 600), range(500, 600)
-"""Codes of answers (RFC 5321 4.2.1)."""
+PARTICIPANT = SQLModel.metadata.tables["participant"]
+PAUSE = SQLModel.metadata.tables["mail_pause"]
+ITS_CHAT = CHAT.c.pk == ITEM.c.chat_pk
+LAST_THREAD_CLOSED = ITS_CHAT & (CHAT.c.thread == ITEM.c.thread) & (CHAT.c.status == "closed")
 
 UNSETTLED = {"leased", "started", "uncertain"}
-
-Fate = Literal["sent", "uncertain", "failed", "later"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,36 +58,36 @@ class Claim:
     """An outbox item in the hands of the worker `owner`, as it was when claimed."""
 
     id: str
+    kind: str
     chat_pk: int
     thread: int
+    from_seq: int | None
+    upto_seq: int | None
     recipient: str
+    recipient_hash: str
+    domain: str
+    proof: str
     locale: str
     time_zone: str
     message_id: str
+    bounce_token: str
+    created_ms: int
+    expires_ms: int | None
     attempts: int
     """This try included."""
+    resends: int
     lease_owner: str
     rendered_rev: int | None
     body: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """How far a try came: `phase` as in `Attempt.phase`, with the other side's last code and words."""
+class Rendered:
+    """A mail's bytes, and of which moment of the chat they tell: its head, and the last message of an away mail."""
 
-    phase: str
-    code: int | None = None
-    answer: str = ""
-
-    @property
-    def fate(self) -> Fate:
-        """What a try means for its item. After the final dot, only a clear answer tells."""
-        if self.phase == "done":
-            return "sent"
-        if self.phase == "dot" and self.code not in REFUSALS:
-            return "uncertain"
-        refused_for_good = self.phase in {"rcpt", "data", "body", "dot"} and self.code in LASTING_REFUSALS
-        return "failed" if self.phase == "render" or refused_for_good else "later"
+    body: bytes
+    head: int
+    upto_seq: int | None = None
 
 
 def put_transcript(transaction: Transaction, policy: MailPolicy, chat_pk: int, thread: int) -> None:
@@ -107,8 +107,8 @@ def put_transcript(transaction: Transaction, policy: MailPolicy, chat_pk: int, t
     recipient, proof, network, locale, time_zone = customer
     driver.run(
         "INSERT INTO outbox_item (id, kind, chat_pk, thread, dedup_key, recipient, recipient_hash, domain, proof, "
-        "network, locale, time_zone, message_id, bounce_token, state, reason, created_ms, due_ms, attempts) "
-        "VALUES (?, 'transcript', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ready', '', ?, ?, 0) "
+        "network, locale, time_zone, message_id, bounce_token, state, reason, created_ms, due_ms, attempts, resends) "
+        "VALUES (?, 'transcript', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ready', '', ?, ?, 0, 0) "
         "ON CONFLICT (dedup_key) DO NOTHING",
         new_id(),
         chat_pk,
@@ -150,7 +150,7 @@ def cancel_for_chat(transaction: Transaction, chat_pk: int, reason: str) -> None
     """Withdraws what is queued for a chat and has not begun to go out."""
     transaction.driver.run(
         "UPDATE outbox_item SET state = 'cancelled', reason = ?, done_ms = ?, body = NULL "
-        "WHERE chat_pk = ? AND state IN ('ready', 'leased')",
+        "WHERE chat_pk = ? AND state IN ('held', 'ready', 'leased') AND kind IN ('transcript', 'away')",
         reason,
         transaction.now_ms,
         chat_pk,
@@ -164,11 +164,26 @@ def drop_bodies(transaction: Transaction, chat_pk: int) -> None:
 
 def next_due_ms(driver: Driver) -> int | None:
     """When there is something to do next: an item due, or a lease that runs out."""
-    row = driver.row(
-        "SELECT MIN(CASE WHEN state = 'ready' THEN due_ms ELSE lease_until_ms END) FROM outbox_item "
-        "WHERE state IN ('ready', 'leased', 'started')"
+    moments = (
+        driver.row("SELECT MIN(due_ms) FROM outbox_item WHERE state = 'ready'"),
+        driver.row("SELECT MIN(lease_until_ms) FROM outbox_item WHERE state IN ('leased', 'started')"),
     )
-    return None if row is None else row[0]
+    return min((row[0] for row in moments if row and row[0] is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How many items are in which state, and for how long the oldest has been due, in milliseconds."""
+
+    counts: dict[str, int]
+    overdue_ms: int
+
+
+def health(driver: Driver, now_ms: int) -> Health:
+    counts = dict(driver.rows("SELECT state, COUNT(*) FROM outbox_item GROUP BY state"))
+    row = driver.row("SELECT MIN(due_ms) FROM outbox_item WHERE state = 'ready'")
+    oldest_ms = row[0] if row and row[0] is not None else now_ms
+    return Health(counts, max(0, now_ms - oldest_ms))
 
 
 def recover(transaction: Transaction, now_ms: int) -> None:
@@ -186,11 +201,19 @@ def recover(transaction: Transaction, now_ms: int) -> None:
     )
 
 
-def claim(transaction: Transaction, owner: str, now_ms: int, limit: int) -> list[Claim]:
-    """Up to `limit` due items, oldest first, leased to `owner`. Two workers never get the same one."""
+def claim(
+    transaction: Transaction, owner: str, now_ms: int, limit: int, busy: Collection[str] = (), lease_ms: int = LEASE_MS
+) -> list[Claim]:
+    """Up to `limit` due items, oldest first, leased to `owner`. Two workers never get the same one.
+
+    Passes over domains that are paused, and those in `busy`. What nobody wants any more is settled on the way.
+    """
+    if pauses.paused(transaction.driver, now_ms):
+        return []
+    resting = select(PAUSE.c.domain).where(PAUSE.c.domain == ITEM.c.domain, PAUSE.c.until_ms > now_ms).exists()
     due = (
         select(ITEM.c.id)
-        .where(ITEM.c.state == "ready", ITEM.c.due_ms <= now_ms)
+        .where(ITEM.c.state == "ready", ITEM.c.due_ms <= now_ms, ~resting, ITEM.c.domain.not_in(busy))
         .order_by(ITEM.c.due_ms)
         .limit(limit)
         .with_for_update(skip_locked=True)  # PostgreSQL; on SQLite the writer holds the only write lock
@@ -202,52 +225,90 @@ def claim(transaction: Transaction, owner: str, now_ms: int, limit: int) -> list
         .values(
             state="leased",
             lease_owner=owner,
-            lease_until_ms=now_ms + LEASE_MS,
+            lease_until_ms=now_ms + lease_ms,
             attempts=ITEM.c.attempts + 1,
         )
         .returning(ITEM)
     )
-    return [claim_of(row) for row in sorted(rows, key=lambda row: row.due_ms)]
+    claims = [claim_of(row) for row in sorted(rows, key=lambda row: row.due_ms)]
+    return [claim for claim in claims if is_wanted(transaction, claim, now_ms)]
 
 
 def claim_of(row: Row[Any]) -> Claim:
     return Claim(**{name: getattr(row, name) for name in Claim.__dataclass_fields__})
 
 
-def keep_body(transaction: Transaction, claim: Claim, body: bytes, rendered_rev: int) -> bool:
-    """Stores the mail as rendered when the chat's head was `rendered_rev`."""
-    return move(transaction, claim, {"leased"}, body=body, rendered_rev=rendered_rev)
+def is_wanted(transaction: Transaction, claim: Claim, now_ms: int) -> bool:
+    """Whether the item is to be sent still. Settles it if it is too late, or if the recipient will have no mails."""
+    if claim.expires_ms is not None and claim.expires_ms <= now_ms:
+        finish(transaction, claim, "dead", "it was too late", now_ms)
+        return False
+    why = suppressed(transaction.driver, claim.recipient_hash, now_ms, scope_of(claim.kind, claim.chat_pk))
+    if why is not None:
+        finish(transaction, claim, "cancelled", why, now_ms)
+    return why is None
 
 
-def start(transaction: Transaction, claim: Claim, now_ms: int) -> bool:
-    """The fence, just before the body goes out: the point of no return.
+def keep(transaction: Transaction, owner: str, ids: Collection[str], now_ms: int, lease_ms: int = LEASE_MS) -> None:
+    """A sign of life: these items stay the worker's."""
+    mine = ITEM.c.id.in_(ids) & (ITEM.c.lease_owner == owner) & ITEM.c.state.in_(["leased", "started"])
+    transaction.connection.execute(update(ITEM).where(mine).values(lease_until_ms=now_ms + lease_ms))
 
-    False if the lease is gone, the thread is not the closed last one any more, or the chat says something
-    else than the mail. A reopen that commits first wins.
+
+def start(transaction: Transaction, claim: Claim, rendered: Rendered, now_ms: int, lease_ms: int = LEASE_MS) -> bool:
+    """The fence, just before the body goes out: the point of no return. Stores the bytes; a retry sends the same.
+
+    False if the lease is gone, the mail is not wanted any more, or the chat says something else than the mail. A
+    reopen, or a look at the message, that commits first wins.
     """
-    still_true = select(CHAT.c.pk).where(LAST_THREAD_CLOSED, CHAT.c.head == ITEM.c.rendered_rev).exists()
+    says_so = select(CHAT.c.pk).where(ITS_CHAT, CHAT.c.head == rendered.head).exists()
+    again = ITEM.c.resends > 0  # the same bytes, whatever has been said meanwhile
     return move(
         transaction,
         claim,
         {"leased"},
-        (ITEM.c.lease_until_ms > now_ms) & still_true,
+        (ITEM.c.lease_until_ms > now_ms)
+        & (says_so | again)
+        & wanted(ITEM.c.upto_seq if rendered.upto_seq is None else rendered.upto_seq),
         state="started",
         started_ms=now_ms,
-        lease_until_ms=now_ms + SENDING_LEASE_MS,
+        lease_until_ms=now_ms + lease_ms,
+        body=rendered.body,
+        digest=hashlib.sha256(rendered.body).hexdigest(),
+        rendered_rev=rendered.head,
+        upto_seq=func.coalesce(rendered.upto_seq, ITEM.c.upto_seq),
+    )
+
+
+def wanted(upto_seq: int | ColumnElement[int]) -> ColumnElement[bool]:
+    """The condition that the item's mail is to go out still, as the chat is now."""
+    open_thread = ITS_CHAT & (CHAT.c.thread == ITEM.c.thread) & (CHAT.c.status != "closed")
+    unread = (PARTICIPANT.c.role == "customer") & (PARTICIPANT.c.chat_pk == CHAT.c.pk) & (PARTICIPANT.c.read < upto_seq)
+    return case(
+        (ITEM.c.kind == "transcript", select(CHAT.c.pk).where(LAST_THREAD_CLOSED).exists()),
+        (ITEM.c.kind == "away", select(CHAT.c.pk).where(open_thread, unread).exists()),
+        else_=true(),
     )
 
 
 def give_back(transaction: Transaction, claim: Claim, now_ms: int) -> bool:
-    """Undoes a claim that the fence refused. The next renders anew, unless the thread was reopened."""
-    closed = select(CHAT.c.pk).where(LAST_THREAD_CLOSED).exists()
+    """Undoes a claim that the fence refused. The next renders anew, unless nobody wants the mail any more."""
+    still = wanted(ITEM.c.upto_seq)
     return move(
         transaction,
         claim,
         {"leased"},
-        state=case((closed, "ready"), else_="cancelled"),
-        done_ms=case((closed, None), else_=now_ms),
+        state=case((still, "ready"), else_="cancelled"),
+        done_ms=case((still, None), else_=now_ms),
+        attempts=ITEM.c.attempts - 1,
         body=None,
     )
+
+
+def leave(transaction: Transaction, owner: str, but: Collection[str] = ()) -> None:
+    """A worker that ends gives back what it has not begun, except for these items."""
+    mine = (ITEM.c.lease_owner == owner) & (ITEM.c.state == "leased") & ITEM.c.id.not_in(but)
+    transaction.connection.execute(update(ITEM).where(mine).values(state="ready", attempts=ITEM.c.attempts - 1))
 
 
 def settle(transaction: Transaction, claim: Claim, result: Result, now_ms: int, jitter: float) -> bool:
@@ -255,6 +316,10 @@ def settle(transaction: Transaction, claim: Claim, result: Result, now_ms: int, 
 
     An answer that comes after the lease ran out still settles an uncertain item.
     """
+    pauses.follow(transaction, claim.domain, result, now_ms, jitter)
+    if result.fate == "wait":  # the next may have the same number: this one was no try
+        uncounted = ITEM.c.attempts - 1
+        return move(transaction, claim, UNSETTLED, state="ready", reason=result.answer, attempts=uncounted)
     transaction.db.add(
         Attempt(
             item_id=claim.id,

@@ -50,6 +50,11 @@ def away_scope(chat_pk: int) -> str:
     return f"away:{chat_pk}"
 
 
+def scope_of(kind: str, chat_pk: int) -> str:
+    """The narrowest scope that an outbox item of this kind falls under."""
+    return away_scope(chat_pk) if kind == "away" else ALL_MAILS
+
+
 def suppressed(driver: Driver, recipient_hash: str, now_ms: int, scope: str = ALL_MAILS) -> str | None:
     """Why nothing of this scope goes to the recipient now; None if it may."""
     row = driver.row(FIND_SUPPRESSION, recipient_hash, ALL_MAILS, scope, now_ms)

@@ -125,6 +125,11 @@ class Letter:
         return entry.kind == "message" and entry.seq > self.new_since and entry.by.role != "customer"
 
     @property
+    def last_answer(self) -> int | None:
+        """The seq of the last message that is news; None if there is none."""
+        return max((entry.seq for entry in self.entries if self.is_answer(entry)), default=None)
+
+    @property
     def facts(self) -> list[str]:
         """When and with whom the chat was, how long it is, and in which zone its times are."""
         if self.kind == "confirm":

@@ -14,7 +14,11 @@ class OutboxItem(SQLModel, table=True):
     """A durable thing to do, put in by the transaction that causes it. One row is one mail to one recipient."""
 
     __tablename__ = "outbox_item"
-    __table_args__ = (Index("outbox_due", "state", "due_ms"), Index("outbox_sent_to", "recipient_hash", "created_ms"))
+    __table_args__ = (
+        Index("outbox_due", "state", "due_ms"),
+        Index("outbox_sent_to", "recipient_hash", "created_ms"),
+        Index("outbox_sent_from", "network", "created_ms"),
+    )
     id: str = Field(primary_key=True)
     kind: str
     """transcript, away, copy (a transcript that somebody asked for), or confirm (asks the owner of an address whether
@@ -60,6 +64,8 @@ class OutboxItem(SQLModel, table=True):
     """The mail's bytes, rendered once; a retry sends the same bytes."""
     digest: str | None = None
     """SHA-256 of `body`, kept when the body is not."""
+    resends: int = 0
+    """How often it was sent again while its outcome was unknown."""
     started_ms: int | None = Field(default=None, sa_type=BigInteger)
     done_ms: int | None = Field(default=None, sa_type=BigInteger)
 

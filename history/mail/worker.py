@@ -1,58 +1,96 @@
-"""The mail worker: one thread that takes due items from the outbox, one at a time, and sends them.
+"""The mail worker: one thread looks for due items and claims them, a few others, each with a connection of its own,
+make mails of them and send them.
 
-    claim -> render (once) -> fence -> send -> record
+    claim -> render -> fence -> send -> record
 
-Started and stopped by `app.py`; several workers may run on one database. It never sends again what may have
-been taken: an item whose outcome is unknown stays `uncertain`.
+Started and stopped by `app.py`; several workers may run on one database. It never sends again what may have been
+taken: an item whose outcome is unknown stays `uncertain` until something is heard of it.
 """
 
 import logging
 import random
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from history import outbox
 from history.db import Store, Transaction
 from history.errors import Busy, Invalid
+from history.mail import doubt
 from history.mail.compose import ascii_address, compose
-from history.mail.letter import Letter
-from history.mail.send import Mail, MailSettings, send
-from history.outbox import Claim, Result
-from history.times import new_id, now_ms
-from history.transcript import load_transcript
+from history.mail.doubt import Evidence, InDoubt
+from history.mail.prepare import House, Secrets, Unwanted, letter_of, prepare
+from history.mail.results import Result
+from history.mail.send import Carrier, Mail
+from history.outbox import Claim, Rendered
+from history.times import MINUTE_MS, new_id, now_ms
 from history.writer import Writer
 
 LOOK_SECONDS = 1.0
 """How often the worker looks for due items when nobody wakes it."""
 
-MakeLink = Callable[[Transaction, str, str], str]
-"""(transaction, chat id, customer id) -> the URL that opens the chat on any device."""
+SEATS, SEATS_PER_DOMAIN = 8, 2
+"""How many mails go out at once, and how many of these to one domain."""
+
+CLAIM_LIMIT = 20
+IDLE_SECONDS = 60.0
+"""Who has nothing to send for so long gives up the seat."""
+
+BEATS_PER_LEASE = 3
+ALARM_MS = 5 * MINUTE_MS
+"""How long a mail may be due before the log says so; it says so again after the same time."""
 
 log = logging.getLogger("stillhere.mail")
 
 
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How a worker works. `evidence` tells whether our server took a mail in doubt; without it what is heard of the
+    mail must do. The lease is renewed long before it ends."""
+
+    in_doubt: InDoubt = "resend"
+    evidence: Evidence | None = None
+    lease_ms: int = outbox.LEASE_MS
+
+
+class Order(NamedTuple):
+    """A claimed item on its way to a seat; its secrets, unless it was rendered before."""
+
+    claim: Claim
+    secrets: Secrets | None
+
+
 class MailWorker:
-    """`link_life_ms` is how long a link of `make_link` is good for; the mail says so."""
+    """`open_carrier` makes what sends mails, one for each seat."""
 
     def __init__(
         self,
         store: Store,
         writer: Writer,
-        settings: MailSettings,
-        brand: str,
-        make_link: MakeLink,
-        link_life_ms: int,
+        house: House,
+        open_carrier: Callable[[], Carrier],
+        habits: Habits | None = None,
     ) -> None:
         self.store = store
         self.writer = writer
-        self.settings = settings
-        self.brand = brand
-        self.make_link = make_link
-        self.link_life_ms = link_life_ms
+        self.house = house
+        self.open_carrier = open_carrier
+        self.habits = habits or Habits()
         self.owner = new_id()
         self.stopping = False
         self.alarm = threading.Event()
+        self.change = threading.Condition()
+        """Guards the three below; notified when an order may be taken."""
+        self.orders: list[Order] = []
+        self.in_hand: dict[str, str] = {}
+        """Item and domain of what is being sent."""
+        self.seats: set[threading.Thread] = set()
+        self.idle_seats = 0
+        self.beat_at = self.alarmed_at = 0.0
         self.thread = threading.Thread(target=self._run, name="stillhere-mail", daemon=True)
 
     def start(self) -> None:
@@ -63,10 +101,16 @@ class MailWorker:
         self.alarm.set()
 
     def stop(self, patience_s: float = 10) -> None:
-        """Ends after the mail in hand. One that takes longer is left to its lease."""
-        self.stopping = True
+        """Ends after the mails in hand, and gives back the others. One that takes longer is left to its lease."""
+        deadline = time.monotonic() + patience_s
+        with self.change:
+            self.stopping = True
+            self.orders.clear()
+            self.change.notify_all()
         self.wake()
-        self.thread.join(patience_s)
+        for thread in (self.thread, *self.seats):
+            if thread.ident is not None:
+                thread.join(max(0, deadline - time.monotonic()))
 
     def _run(self) -> None:
         while not self.stopping:
@@ -75,74 +119,165 @@ class MailWorker:
             except Busy as error:
                 log.warning("mail waits: %s", error)
                 worked = False
-            except Exception:  # one mail may not stop the others; its lease brings it back
+            except Exception:  # the next look may go well
                 log.exception("the mail worker could not work")
                 worked = False
             if not worked:
                 self.alarm.wait(LOOK_SECONDS)
                 self.alarm.clear()
+        try:
+            self.writer.write(lambda t: outbox.leave(t, self.owner, self.in_hand))
+        except Busy as error:
+            log.warning("claimed mails wait for the end of their lease: %s", error)
 
     def work(self) -> bool:
-        """Deals with one due item; False when there was none."""
+        """Claims what is due, as far as there are seats for it; False when there was nothing to claim."""
+        self._beat()
+        now = now_ms()
         with self.store.reading() as driver:
             due_ms = outbox.next_due_ms(driver)
-        if due_ms is None or due_ms > now_ms():
+            doubtful = doubt.read_in_doubt(driver)
+        for item in doubtful:
+            self._resolve(item)
+        if due_ms is None or due_ms > now:
             return False
-        claims = self.writer.write(self._claim)
-        for claim in claims:
-            self.deliver(claim)
-        return bool(claims)
+        self._tell_of_delay(now, due_ms)
+        with self.change:
+            room = CLAIM_LIMIT - len(self.orders)
+            taken = Counter([*self.in_hand.values(), *(order.claim.domain for order in self.orders)])
+        if room < CLAIM_LIMIT - SEATS:
+            return False
+        full = [domain for domain, count in taken.items() if count >= SEATS_PER_DOMAIN]
+        orders = self.writer.write(partial(self._claim, room, full))
+        with self.change:
+            if not self.stopping:
+                self.orders += orders
+                self._take_seats()
+                self.change.notify_all()
+        return bool(orders)
 
-    def _claim(self, transaction: Transaction) -> list[Claim]:
-        """One item at a time, so that no lease grows old behind a slow server."""
+    def _claim(self, limit: int, busy: list[str], transaction: Transaction) -> list[Order]:
+        """Claims, and prepares in the same commit what is to be rendered."""
         outbox.recover(transaction, transaction.now_ms)
-        return outbox.claim(transaction, self.owner, transaction.now_ms, limit=1)
+        claims = outbox.claim(transaction, self.owner, transaction.now_ms, limit, busy, self.habits.lease_ms)
+        return [Order(c, None if c.body else prepare(transaction, c, self.house)) for c in claims]
 
-    def deliver(self, claim: Claim) -> None:
-        result = self._try(claim)
+    def _beat(self) -> None:
+        """Keeps the leases of what waits for a seat or is being sent."""
+        with self.change:
+            ids = [*self.in_hand, *(order.claim.id for order in self.orders)]
+        now = time.monotonic()
+        if not ids or now - self.beat_at < self.habits.lease_ms / BEATS_PER_LEASE / 1000:
+            return
+        self.beat_at = now
+        self.writer.write(lambda t: outbox.keep(t, self.owner, ids, t.now_ms, self.habits.lease_ms))
+
+    def _resolve(self, item: doubt.Doubtful) -> None:
+        taken = self.habits.evidence(item) if self.habits.evidence else None
+        if doubt.step(item, taken, self.habits.in_doubt, now_ms()):
+            self.writer.write(lambda t: doubt.resolve(t, item, taken, self.habits.in_doubt, t.now_ms))
+
+    def _tell_of_delay(self, now: int, due_ms: int) -> None:
+        if now - due_ms < ALARM_MS or time.monotonic() - self.alarmed_at < ALARM_MS / 1000:
+            return
+        self.alarmed_at = time.monotonic()
+        log.error("a mail has been due for %d minutes", (now - due_ms) // MINUTE_MS)
+
+    def _take_seats(self) -> None:
+        """Opens as many more seats as there are orders for."""
+        wanted = min(SEATS - len(self.seats), len(self.orders) - self.idle_seats)
+        for _ in range(wanted):
+            seat = threading.Thread(target=self._sit, name="stillhere-mail-seat", daemon=True)
+            self.seats.add(seat)
+            seat.start()
+
+    def _sit(self) -> None:
+        """One seat: sends what is ordered, until nothing has been for a while."""
+        carrier = self.open_carrier()
+        while (order := self._next()) is not None:
+            try:
+                self.deliver(order, carrier)
+            except Busy as error:
+                log.warning("mail %s is left to its lease: %s", order.claim.id, error)
+            except Exception:  # one mail may not stop the others; its lease brings it back
+                log.exception("mail %s could not be dealt with", order.claim.id)
+            with self.change:
+                del self.in_hand[order.claim.id]
+                self.change.notify_all()
+                if len(self.orders) <= CLAIM_LIMIT - SEATS:
+                    self.wake()
+        carrier.close()
+
+    def _next(self) -> Order | None:
+        """An order whose domain has a seat left; None when this one is given up."""
+        until = time.monotonic() + IDLE_SECONDS
+        with self.change:
+            while True:
+                order = self._free_order()
+                if order is not None:
+                    self.orders.remove(order)
+                    self.in_hand[order.claim.id] = order.claim.domain
+                    return order
+                left = until - time.monotonic()
+                if self.stopping or left <= 0:
+                    self.seats.discard(threading.current_thread())
+                    return None
+                self.idle_seats += 1
+                self.change.wait(left)
+                self.idle_seats -= 1
+
+    def _free_order(self) -> Order | None:
+        taken = Counter(self.in_hand.values())
+        return next((order for order in self.orders if taken[order.claim.domain] < SEATS_PER_DOMAIN), None)
+
+    def deliver(self, order: Order, carrier: Carrier) -> None:
+        claim = order.claim
+        try:
+            result = self._try(order, carrier)
+        except Unwanted as why:
+            reason = str(why)
+            self.writer.write(lambda t: outbox.finish(t, claim, "cancelled", reason, t.now_ms))
+            return
         if result is None:
-            self.writer.write(lambda transaction: outbox.give_back(transaction, claim, transaction.now_ms))
+            self.writer.write(lambda t: outbox.give_back(t, claim, t.now_ms))
         else:
             self._record(claim, result)
 
-    def _try(self, claim: Claim) -> Result | None:
+    def _try(self, order: Order, carrier: Carrier) -> Result | None:
         """How far the mail came; None when the fence held it back."""
-        body = claim.body
-        if body is None:
-            letter = self._letter(claim)
-            try:
-                body = compose(letter)
-            except Invalid as error:
-                return Result("render", None, error.detail)
-            except Exception as error:  # composing is pure: what fails now fails always
-                log.exception("mail %s cannot be composed", claim.id)
-                return Result("render", None, type(error).__name__)
-            self.writer.write(partial(outbox.keep_body, claim=claim, body=body, rendered_rev=letter.transcript.head))
-        mail = Mail(claim.id, self.settings.from_address, ascii_address(claim.recipient), body)
-        return send(mail, self.settings, lambda: self.writer.write(lambda t: outbox.start(t, claim, t.now_ms)))
-
-    def _letter(self, claim: Claim) -> Letter:
-        """The chat as it is now, and a fresh link; composed later, so that no transaction waits for it."""
-        with self.store.reading() as driver:
-            transcript = load_transcript(driver, claim.chat_pk)
-            (customer_id,) = driver.row("SELECT customer_id FROM chat WHERE pk = ?", claim.chat_pk) or ("",)
-        at_ms = now_ms()
-        return Letter(
-            transcript=transcript,
-            recipient=claim.recipient,
-            resume_url=self.writer.write(lambda t: self.make_link(t, transcript.chat_id, customer_id)),
-            link_until_ms=at_ms + self.link_life_ms,
-            brand=self.brand,
-            from_address=self.settings.from_address,
-            message_id=claim.message_id,
-            locale=claim.locale,
-            time_zone=claim.time_zone,
-            now_ms=at_ms,
+        claim = order.claim
+        try:
+            recipient = ascii_address(claim.recipient)
+            rendered = self._render(order)
+        except Unwanted:
+            raise
+        except Invalid as error:
+            return Result("render", None, error.detail)
+        except Exception as error:  # composing is pure: what fails now fails always
+            log.exception("mail %s cannot be composed", claim.id)
+            return Result("render", None, type(error).__name__)
+        sender = self.house.addresses.envelope_sender(claim.bounce_token)
+        mail = Mail(claim.id, claim.created_ms, sender, recipient, claim.bounce_token, rendered.body)
+        lease_ms = self.habits.lease_ms
+        return carrier.send(
+            mail, lambda: self.writer.write(lambda t: outbox.start(t, claim, rendered, t.now_ms, lease_ms))
         )
+
+    def _render(self, order: Order) -> Rendered:
+        """The mail's bytes: those of the last try, or made of the chat as it is now."""
+        claim = order.claim
+        if claim.body is not None:
+            return Rendered(claim.body, claim.rendered_rev or 0, claim.upto_seq)
+        assert order.secrets is not None, "they were made with the claim"
+        with self.store.reading() as driver:
+            letter = letter_of(driver, claim, order.secrets, self.house, now_ms())
+        return Rendered(compose(letter), letter.transcript.head, letter.last_answer)
 
     def _record(self, claim: Claim, result: Result) -> None:
         """Keeps at it while the store is busy: an outcome that is not recorded would be an uncertain one."""
         jitter = random.uniform(-1, 1)  # noqa: S311  (spreads retries, guards nothing)
+        if result.is_alarm:
+            log.error("the mail server refuses us, all mail waits: %s %s", result.code, result.answer)
         while True:
             try:
                 self.writer.write(lambda t: outbox.settle(t, claim, result, t.now_ms, jitter))
@@ -150,4 +285,4 @@ class MailWorker:
             except Busy:
                 if self.stopping:
                     raise
-                self.alarm.wait(LOOK_SECONDS)
+                time.sleep(LOOK_SECONDS)

@@ -1,18 +1,24 @@
 """Fixtures of the record's tests."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from history.db import Store, Transaction
-from history.mail.send import MailSettings
-from history.mail.worker import MailWorker, MakeLink
+from history.mail.addresses import MailAddresses
+from history.mail.prepare import House, MakeLink
+from history.mail.send import Files
+from history.mail.smtp import Connection, MailSettings
+from history.mail.worker import Habits, MailWorker
 from history.times import DAY_MS
 from tests.history.mail_server import MailServer
 from tests.history.scene import DOMAIN, Scene
+
+ADDRESSES = MailAddresses(("key",), "chat@example.com", "r+{token}@reply.example.com", "b+{token}@bounce.example.com")
+USUAL = Habits()
 
 
 @pytest.fixture
@@ -31,19 +37,19 @@ def mail_server() -> Iterator[MailServer]:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> MailSettings:
+def files(tmp_path: Path) -> Files:
     """Mails become files."""
-    return MailSettings("chat@example.com", DOMAIN, tmp_path / "outbox")
+    return Files(tmp_path / "outbox")
 
 
 @pytest.fixture
-def smtp(files: MailSettings, mail_server: MailServer) -> MailSettings:
+def smtp(mail_server: MailServer) -> MailSettings:
     """Mails go to the server."""
-    return replace(files, smtp_host="127.0.0.1", smtp_port=mail_server.port, smtp_tls="none")
+    return MailSettings(DOMAIN, "127.0.0.1", mail_server.port, tls="none")
 
 
 class StartWorker(Protocol):
-    def __call__(self, settings: MailSettings, make_link: MakeLink = ...) -> MailWorker: ...
+    def __call__(self, way: Files | MailSettings, make_link: MakeLink = ..., habits: Habits = ...) -> MailWorker: ...
 
 
 @pytest.fixture
@@ -53,8 +59,10 @@ def start_worker(scene: Scene) -> Iterator[StartWorker]:
     def link(transaction: Transaction, chat_id: str, customer_id: str) -> str:
         return "https://chat.example.com/r#secret"
 
-    def start(settings: MailSettings, make_link: MakeLink = link) -> MailWorker:
-        worker = MailWorker(scene.store, scene.writer, settings, "Acme", make_link, 30 * DAY_MS)
+    def start(way: Files | MailSettings, make_link: MakeLink = link, habits: Habits = USUAL) -> MailWorker:
+        house = House("Acme", DOMAIN, "https://chat.example.com", ADDRESSES, make_link, 30 * DAY_MS)
+        opened = (lambda: way) if isinstance(way, Files) else partial(Connection, way)
+        worker = MailWorker(scene.store, scene.writer, house, opened, habits)
         worker.start()
         workers.append(worker)
         return worker

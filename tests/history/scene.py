@@ -43,6 +43,11 @@ class Scene:
         self.chat_pk, chat_id = self.customer.chat_pk, self.customer.chat_id
         self.agent = Place(self.chat_pk, chat_id, participant_id(chat_id, "mira"), "agent", "Mira", "mira")
 
+    def proves_address(self) -> None:
+        """The customer has shown that mails to the address arrive."""
+        proved = "UPDATE customer SET email_proof = 'confirmed' WHERE id = ?"
+        self.writer.write(lambda t: t.driver.run(proved, self.customer.person_id))
+
     def id(self) -> str:
         return f"message-{next(self.numbers):08}"
 

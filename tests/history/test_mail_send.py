@@ -5,14 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from history.mail.send import Mail, MailSettings, send
-from history.outbox import Result
+from history.mail.results import Result
+from history.mail.send import Fence, Files, Mail
+from history.mail.smtp import Connection, MailSettings
 from tests.history.mail_server import MailServer
 from tests.history.scene import ADDRESS
 
 
 def mail_of(content: bytes = b"Subject: x\r\n\r\n.\r\n..dots\r\nend\r\n") -> Mail:
-    return Mail("0190-a", "chat@example.com", ADDRESS, content)
+    return Mail("0190-a", 0, "chat@example.com", ADDRESS, "envid", content)
+
+
+def send(mail: Mail, settings: MailSettings, fence: Fence) -> Result | None:
+    connection = Connection(settings)
+    try:
+        return connection.send(mail, fence)
+    finally:
+        connection.close()
 
 
 def passed() -> bool:
@@ -52,36 +61,36 @@ def test_a_cut_before_and_after_the_dot_are_told_apart(
     assert (result.phase, result.code, result.fate) == (phase, None, fate)
 
 
-def test_no_server_is_a_try_for_later(files: MailSettings) -> None:
-    nobody = replace(files, smtp_host="127.0.0.1", smtp_port=1, smtp_tls="none")
+def test_without_a_server_all_mail_waits() -> None:
+    nobody = MailSettings("example.com", "127.0.0.1", 1, tls="none")
     result = send(mail_of(), nobody, passed)
     assert result is not None
-    assert (result.phase, result.fate) == ("connect", "later")
+    assert (result.phase, result.fate) == ("connect", "wait")
 
 
 def test_a_server_without_encryption_gets_nothing(smtp: MailSettings, mail_server: MailServer) -> None:
-    result = send(mail_of(), replace(smtp, smtp_tls="starttls"), passed)
+    result = send(mail_of(), replace(smtp, tls="starttls"), passed)
     assert result is not None
-    assert (result.phase, result.fate, mail_server.orders.taken) == ("tls", "later", [])
+    assert (result.phase, result.fate, mail_server.orders.taken) == ("tls", "wait", [])
 
 
-def test_the_fence_stops_the_body_either_way(files: MailSettings, smtp: MailSettings, mail_server: MailServer) -> None:
+def test_the_fence_stops_the_body_either_way(files: Files, smtp: MailSettings, mail_server: MailServer) -> None:
     assert send(mail_of(), smtp, lambda: False) is None
-    assert send(mail_of(), files, lambda: False) is None
+    assert files.send(mail_of(), lambda: False) is None
     assert mail_server.orders.taken == []
-    assert not files.outbox_folder.exists()
+    assert not files.folder.exists()
 
 
-def test_a_file_is_whole_and_named_by_time_and_item(files: MailSettings) -> None:
-    result = send(mail_of(), files, passed)
-    (file,) = files.outbox_folder.iterdir()
+def test_a_file_is_whole_and_named_by_time_and_item(files: Files) -> None:
+    result = files.send(mail_of(), passed)
+    (file,) = files.folder.iterdir()
     assert result == Result("done", None, file.name)
     assert file.read_bytes() == mail_of().content
     assert file.name.endswith("Z-0190-a.eml")
 
 
-def test_a_folder_that_takes_nothing_is_a_try_for_later(files: MailSettings, tmp_path: Path) -> None:
+def test_a_folder_that_takes_nothing_is_a_try_for_later(files: Files, tmp_path: Path) -> None:
     (tmp_path / "outbox").write_text("a file in the way")
-    result = send(mail_of(), files, passed)
+    result = files.send(mail_of(), passed)
     assert result is not None
     assert (result.phase, result.fate) == ("body", "later")

@@ -5,24 +5,39 @@ import pytest
 from history import journal
 from history.chats import Send
 from history.db import Transaction
-from history.mail.send import MailSettings
+from history.mail.send import Files
+from history.mail.smtp import MailSettings
 from tests.history.conftest import StartWorker
 from tests.history.mail_server import MailServer, part_of, read
 from tests.history.scene import Scene, states, wait_until
 
 
-def test_a_closed_chat_becomes_a_file(scene: Scene, files: MailSettings, start_worker: StartWorker) -> None:
+def test_a_closed_chat_becomes_a_file(scene: Scene, files: Files, start_worker: StartWorker) -> None:
     worker = start_worker(files)
     scene.closed_chat()
     worker.wake()
     wait_until(lambda: states(scene) == ["sent"])
-    (file,) = files.outbox_folder.glob("*.eml")
+    (file,) = files.folder.glob("*.eml")
+    text = part_of(read(file.read_bytes()), "plain")
+    assert "  Here I am\n" in text and "https://chat.example.com/r#secret" in text
+    assert "Hello?" not in text, "nothing proves the address: what was typed is not sent to it"
+
+
+def test_whoever_has_proved_the_address_gets_the_own_words_too(
+    scene: Scene, files: Files, start_worker: StartWorker
+) -> None:
+    scene.start()
+    scene.proves_address()
+    scene.says(scene.agent, "Here I am")
+    scene.does(scene.agent, "close")
+    start_worker(files)
+    wait_until(lambda: states(scene) == ["sent"])
+    (file,) = files.folder.glob("*.eml")
     text = part_of(read(file.read_bytes()), "plain")
     assert "You, " in text and "  Hello?\n" in text and "  Here I am\n" in text
-    assert "https://chat.example.com/r#secret" in text
 
 
-def test_nobody_has_to_wake_it(scene: Scene, files: MailSettings, start_worker: StartWorker) -> None:
+def test_nobody_has_to_wake_it(scene: Scene, files: Files, start_worker: StartWorker) -> None:
     start_worker(files)
     scene.closed_chat()
     wait_until(lambda: states(scene) == ["sent"])
@@ -81,7 +96,7 @@ def test_a_retry_is_the_same_mail(
 
 
 def test_an_address_that_cannot_be_written_to_fails_and_stops_nobody(
-    scene: Scene, files: MailSettings, start_worker: StartWorker
+    scene: Scene, files: Files, start_worker: StartWorker
 ) -> None:
     scene.closed_chat(email="jörg@example.com")
     scene.closed_chat()

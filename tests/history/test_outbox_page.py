@@ -4,25 +4,25 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from history.mail.send import MailSettings
+from history.mail.send import Files
 from history.outbox_page import make_blueprint
 from tests.history.conftest import StartWorker
 from tests.history.scene import ADDRESS, Scene, states, wait_until
 
 
 @pytest.fixture
-def browser(scene: Scene, files: MailSettings) -> FlaskClient:
+def browser(scene: Scene, files: Files) -> FlaskClient:
     app = Flask(__name__)
-    app.register_blueprint(make_blueprint(scene.store, files.outbox_folder))
+    app.register_blueprint(make_blueprint(scene.store, files.folder))
     return app.test_client()
 
 
 @pytest.fixture
-def mail(scene: Scene, files: MailSettings, start_worker: StartWorker) -> str:
+def mail(scene: Scene, files: Files, start_worker: StartWorker) -> str:
     scene.closed_chat()
     start_worker(files)
     wait_until(lambda: states(scene) == ["sent"])
-    (file,) = files.outbox_folder.glob("*.eml")
+    (file,) = files.folder.glob("*.eml")
     return file.name
 
 

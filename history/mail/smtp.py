@@ -1,0 +1,221 @@
+"""A connection to the mail server, used for one mail after the other, that always knows how far a mail came.
+
+smtplib raises the same error for a cut before and after the final dot (RFC 5321 4.1.1.4); the verbs are spoken one by
+one here. The body goes out only when the fence says so.
+"""
+
+import re
+import selectors
+import smtplib
+import ssl
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from history.mail.results import CLOSING, Result
+from history.mail.send import Fence, Mail
+
+CONNECT_SECONDS = 30
+MAIL_SECONDS = 5 * 60
+RCPT_SECONDS = 5 * 60
+DATA_SECONDS = 2 * 60
+BLOCK_SECONDS = 3 * 60
+DOT_SECONDS = 10 * 60
+"""How long an answer may take (RFC 5321 4.5.3.2). Giving up too soon at the dot is what sends mail twice."""
+
+COURTESY_SECONDS = 5
+"""For RSET, NOOP and QUIT, which change nothing about any mail."""
+
+MOST_MAILS, LONGEST_SECONDS = 100, 5 * 60
+"""After so many mails, or so long, a connection is replaced."""
+
+IDLE_SECONDS = 30
+"""After so much silence, the server is asked whether it is still there."""
+
+BLOCK_BYTES = 1 << 18
+ANSWER_LETTERS = 500
+LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
+
+Tls = Literal["starttls", "implicit", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """How to reach the mail server, and what we call ourselves there. `success_reports` asks a server that can
+    (RFC 3461) to report also what went well."""
+
+    name: str
+    host: str
+    port: int = 587
+    user: str = ""
+    password: str = ""
+    tls: Tls = "starttls"
+    success_reports: bool = False
+
+
+class Connection:
+    """One connection at a time, opened when it is needed; `phase` is how far the last mail came."""
+
+    def __init__(self, settings: MailSettings) -> None:
+        self.settings = settings
+        self.smtp: smtplib.SMTP | None = None
+        self.phase = "connect"
+        self.mails = 0
+        self.opened_at = self.used_at = 0.0
+
+    def send(self, mail: Mail, fence: Fence) -> Result | None:
+        """See `Carrier`. What an old connection does not take before the body gets a new one at once."""
+        self.look_after()
+        was_open = self.smtp is not None
+        result = self.try_once(mail, fence)
+        if was_open and result and result.phase == "mail" and result.code in (None, CLOSING):
+            result = self.try_once(mail, fence)
+        return result
+
+    def close(self) -> None:
+        if self.smtp is None:
+            return
+        with suppress(smtplib.SMTPException, OSError):
+            patience(self.smtp, COURTESY_SECONDS)
+            self.smtp.quit()
+        self.drop()
+
+    def drop(self) -> None:
+        if self.smtp is not None:
+            self.smtp.close()
+            self.smtp = None
+
+    def look_after(self) -> None:
+        """Ends a connection that has had enough, or that has ended by itself."""
+        now = time.monotonic()
+        if self.smtp is None:
+            return
+        if self.mails >= MOST_MAILS or now - self.opened_at >= LONGEST_SECONDS:
+            self.close()
+        elif now - self.used_at >= IDLE_SECONDS:
+            self.courtesy("NOOP")
+
+    def courtesy(self, line: str) -> None:
+        """Says NOOP or RSET; without the right answer the connection is of no use."""
+        assert self.smtp is not None, "it is open"
+        try:
+            patience(self.smtp, COURTESY_SECONDS)
+            check_answer(self.smtp.docmd(line), 250)
+        except (smtplib.SMTPException, OSError):
+            self.drop()
+
+    def try_once(self, mail: Mail, fence: Fence) -> Result | None:
+        try:
+            smtp = self.smtp or self.open()
+            self.address(smtp, mail)
+            if not fence():
+                self.courtesy("RSET")
+                return None
+            answer = self.hand_over(smtp, mail.content)
+        except smtplib.SMTPResponseException as refusal:
+            self.go_on_after(refusal.smtp_code)
+            return Result(self.phase, refusal.smtp_code, readable(refusal.smtp_error))
+        except (smtplib.SMTPException, OSError) as error:
+            self.drop()
+            return Result(self.phase, None, readable(f"{type(error).__name__}: {error}"))
+        except BaseException:  # of the fence: the envelope is open still
+            self.drop()
+            raise
+        self.mails += 1
+        self.used_at = time.monotonic()
+        return Result("done", 250, readable(answer))
+
+    def go_on_after(self, code: int) -> None:
+        """A refusal ends its mail; the connection can take the next unless it is over, or not in order."""
+        if self.smtp is not None and self.phase in {"mail", "rcpt", "data", "dot"} and code not in (CLOSING, -1):
+            self.used_at = time.monotonic()
+            self.courtesy("RSET")
+        else:
+            self.drop()
+
+    def open(self) -> smtplib.SMTP:
+        """A connection on which mails can be sent; encrypted and signed in as set."""
+        settings, context = self.settings, ssl.create_default_context()
+        self.phase = "connect"
+        self.mails, self.opened_at = 0, time.monotonic()
+        self.smtp = smtp = connect(settings, context)
+        if settings.tls == "starttls":
+            self.phase = "tls"
+            smtp.starttls(context=context)
+        self.phase = "auth"
+        smtp.ehlo_or_helo_if_needed()
+        if settings.user:
+            smtp.login(settings.user, settings.password)
+        return smtp
+
+    def address(self, smtp: smtplib.SMTP, mail: Mail) -> None:
+        """MAIL and RCPT, with the extensions that the server has: reports that name the mail and carry none of it
+        back (RFC 3461), and letters beyond ASCII (RFC 6531)."""
+        sender, recipient = f"MAIL FROM:<{mail.sender}>", f"RCPT TO:<{mail.recipient}>"
+        if not mail.recipient.isascii():
+            if not smtp.has_extn("smtputf8"):
+                self.phase = "rcpt"
+                raise smtplib.SMTPResponseException(553, "5.6.7 the mail server takes no such letters before the @")
+            smtp.command_encoding = "utf-8"
+            sender += " SMTPUTF8"
+        if smtp.has_extn("dsn"):
+            sender += f" RET=HDRS ENVID={mail.envid}"
+            recipient += " NOTIFY=SUCCESS,FAILURE,DELAY" if self.settings.success_reports else " NOTIFY=FAILURE,DELAY"
+        self.say(smtp, "mail", MAIL_SECONDS, sender, 250)
+        self.say(smtp, "rcpt", RCPT_SECONDS, recipient, 250, 251)
+
+    def hand_over(self, smtp: smtplib.SMTP, content: bytes) -> bytes:
+        """DATA, body, dot; returns the words with which the server took the mail."""
+        self.say(smtp, "data", DATA_SECONDS, "DATA", 354)
+        self.phase = "body"
+        stuffed = LEADING_DOT.sub(b"..", content)
+        for start in range(0, len(stuffed), BLOCK_BYTES):
+            patience(smtp, BLOCK_SECONDS)
+            smtp.send(stuffed[start : start + BLOCK_BYTES])
+        check_not_cut(smtp)
+        self.phase = "dot"
+        patience(smtp, DOT_SECONDS)
+        smtp.send(b".\r\n")
+        return check_answer(smtp.getreply(), 250)
+
+    def say(self, smtp: smtplib.SMTP, phase: str, seconds: float, line: str, *welcome: int) -> None:
+        self.phase = phase
+        patience(smtp, seconds)
+        check_answer(smtp.docmd(line), *welcome)
+
+
+def connect(settings: MailSettings, context: ssl.SSLContext) -> smtplib.SMTP:
+    host, port, name = settings.host, settings.port, settings.name
+    if settings.tls == "implicit":
+        return smtplib.SMTP_SSL(host, port, name, timeout=CONNECT_SECONDS, context=context)
+    return smtplib.SMTP(host, port, name, timeout=CONNECT_SECONDS)
+
+
+def check_not_cut(smtp: smtplib.SMTP) -> None:
+    """Raises when the server has spoken or left before the final dot: then it has not taken the mail."""
+    assert smtp.sock is not None, "the body went out over it"
+    with selectors.DefaultSelector() as watch:
+        watch.register(smtp.sock, selectors.EVENT_READ)
+        spoke_early = bool(watch.select(timeout=0))
+    if spoke_early:
+        check_answer(smtp.getreply())
+
+
+def patience(smtp: smtplib.SMTP, seconds: float) -> None:
+    if smtp.sock is not None:
+        smtp.sock.settimeout(seconds)
+
+
+def check_answer(reply: tuple[int, bytes], *welcome: int) -> bytes:
+    """The server's words. Raises SMTPResponseException when the code is none of the welcome ones."""
+    code, words = reply
+    if code not in welcome:
+        raise smtplib.SMTPResponseException(code, words)
+    return words
+
+
+def readable(answer: bytes | str) -> str:
+    """The server's words for the record: no controls, one line."""
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:ANSWER_LETTERS]
