@@ -9,7 +9,7 @@ run: .venv/run
 	$(BIN)/stillhere demo --port $(PORT)
 
 test: .venv/dev
-	$(BIN)/python -m tests.browser_setup
+	$(BIN)/python -m tests.set_up
 	$(BIN)/pytest -n 3 --dist loadfile
 
 check: .venv/dev

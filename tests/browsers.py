@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Locator, Page, expect, sync_playwright
 
-from tests.browser_setup import NAMES, find_browser
 from tests.servers import Server
+from tests.set_up import BROWSER, wanted
 
 OPTIONS = [
     "--no-sandbox",
@@ -32,9 +31,7 @@ Widget = FrameLocator | Page
 @contextmanager
 def launched() -> Iterator[Browser]:
     """A browser for the tests of one module; without one they are skipped."""
-    path = find_browser()
-    if path is None:
-        pytest.skip(f"NO BROWSER: none of {', '.join(NAMES)} is here")
+    path = wanted(BROWSER)
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)

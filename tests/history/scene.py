@@ -89,9 +89,9 @@ def states(scene: Scene) -> list[str]:
     return [item.state for item in scene.items()]
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
     """Returns once the condition holds; fails when it takes too long."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < deadline, "it has not happened in time"
         time.sleep(0.01)

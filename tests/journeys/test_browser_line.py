@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket, WebSocketRoute, expect
 
-from tests.browser_setup import find_browser
 from tests.browsers import OPTIONS, PATIENCE_MS, RETURN_MS, device, log, say, sign_in, waiting
 from tests.conftest import MakeDatabase, Serve, servers
 from tests.dump import read_dump
 from tests.people import Agent
 from tests.record import Record
 from tests.servers import Server
+from tests.set_up import BROWSER, wanted
 
 pytestmark = pytest.mark.browser
 
@@ -210,7 +210,7 @@ def test_a_page_that_is_left_and_come_back_to_goes_on(browser: Browser, serve: S
 def test_a_page_that_slept_in_the_browsers_cache_goes_on(browser: Browser, serve: Serve, record: Record) -> None:
     server = serve()
     caching = browser.browser_type.launch(
-        executable_path=find_browser(), args=OPTIONS, ignore_default_args=["--disable-back-forward-cache"]
+        executable_path=wanted(BROWSER), args=OPTIONS, ignore_default_args=["--disable-back-forward-cache"]
     )
     with closing(caching), device(caching) as of_ann:
         page = begin(of_ann, server)
