@@ -9,6 +9,7 @@ import struct
 from datetime import UTC, datetime
 
 from history.errors import Invalid
+from history.times import DAY_MS
 from search.engine import Hit, Key
 
 PLACE_FORM = struct.Struct(">QQBQ")
@@ -17,6 +18,12 @@ PLACE_FORM = struct.Struct(">QQBQ")
 LAST_PLACE = b"\xff" * PLACE_FORM.size
 
 CURSOR_FORM = struct.Struct(f">d{PLACE_FORM.size}s")
+
+FRESH_SINCE_MS = 1_767_225_600_000
+"""The beginning of 2026."""
+
+HALF_LIFE_MS = 730 * DAY_MS
+MOST_HALVES = 60
 
 Rank = tuple[float, bytes]
 
@@ -45,3 +52,11 @@ def read_cursor(cursor: str) -> Rank:
     except (ValueError, struct.error) as error:
         raise Invalid("`cursor` is not one that a search handed out") from error
     return score, place
+
+
+def freshness(at_ms: int) -> float:
+    """How much more a message of that time is worth than an equally fitting one of HALF_LIFE_MS before. Relative to a
+    fixed time, so that it can be kept.
+    """
+    halves = (at_ms - FRESH_SINCE_MS) / HALF_LIFE_MS
+    return float(2.0 ** max(-MOST_HALVES, min(MOST_HALVES, halves)))

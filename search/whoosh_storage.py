@@ -21,6 +21,7 @@ from whoosh.filedb.filestore import FileStorage
 from whoosh.index import TOC
 
 from search.engine import Edition
+from search.folder import make_private
 from search.whoosh_documents import SCHEMA
 
 INDEX_NAME = "MAIN"
@@ -114,14 +115,9 @@ def open_folder(folder: Path) -> SealedStorage:
     Raises PermissionError if it is somebody else's. What lies in a folder that others could write to is not
     trusted.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    is_trusted = make_private(folder)
     storage = SealedStorage(folder)
-    stat = folder.stat()
-    if stat.st_uid != os.geteuid():
-        raise PermissionError(f"The index folder {folder} belongs to another user")
-    if stat.st_mode & 0o077:
-        folder.chmod(0o700)
-    if stat.st_mode & 0o022:
+    if not is_trusted:
         storage.wipe()
     return storage
 

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from search.engine import Engine
+from search.tantivy_engine import TantivyEngine
 from search.whoosh_engine import WhooshEngine
 
 PATIENCE_SECONDS = 60.0
@@ -18,4 +19,12 @@ def whoosh(folder: Path) -> Iterator[WhooshEngine]:
         yield engine
 
 
-ENGINES: dict[str, Callable[[Path], AbstractContextManager[Engine]]] = {"whoosh": whoosh}
+@contextmanager
+def tantivy(folder: Path) -> Iterator[TantivyEngine]:
+    with closing(TantivyEngine(folder, PATIENCE_SECONDS)) as engine:
+        assert engine.claim()
+        engine.reset()
+        yield engine
+
+
+ENGINES: dict[str, Callable[[Path], AbstractContextManager[Engine]]] = {"whoosh": whoosh, "tantivy": tantivy}

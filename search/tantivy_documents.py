@@ -1,0 +1,127 @@
+"""How a message lies in an index of tantivy: its fields, and its words as `words.py` cuts them.
+
+Texts are not stored as they were written, the log has them; what is stored are their words, for suggestions. One more
+document, which no search finds, says which edition of the index it is: so it changes with the same commit. Called by
+the other `tantivy_` modules.
+"""
+
+import unicodedata
+from itertools import accumulate
+from pathlib import Path
+
+import tantivy
+
+from search.engine import Document, Edition, Key
+from search.facts import SHOWN_TAGS
+from search.names import Cut, cuts
+from search.places import PLACE_FORM, freshness, month_of
+from search.stems import STEM_MARK
+
+TEXT, STEMS = "text", "stems"
+"""Words with their positions, and stems without."""
+
+TAGS, CUSTOMER = "tags", "customer"
+AT, CHAT, STREAM, SEQ = "at", "chat", "stream", "seq"
+FRESH = "fresh"
+MONTH, SHOWN = "month", "shown"
+"""What facets are counted by: the month, and the tags that are shown, as one word for all of a message's."""
+
+EDITION, EDITION_STREAM = "edition", 2
+"""The document of the edition lies in a stream that no message is in."""
+
+FORMAT = f"1 {unicodedata.unidata_version}"
+"""Raise the number when fields or tokenizer change; another Unicode may cut other words, too."""
+
+BLANK = "\x1f"
+"""Stands between tags: no tag has it."""
+
+
+def make_schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field(TEXT, tokenizer_name="words", stored=True)
+    builder.add_text_field(STEMS, tokenizer_name="words", index_option="freq")
+    builder.add_text_field(TAGS, tokenizer_name="tags", index_option="basic")
+    builder.add_text_field(CUSTOMER, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field(MONTH, tokenizer_name="raw", index_option="basic", fast=True)
+    builder.add_text_field(SHOWN, tokenizer_name="raw", index_option="basic", fast=True)
+    builder.add_unsigned_field(AT, fast=True)
+    builder.add_unsigned_field(CHAT, fast=True, indexed=True)
+    builder.add_unsigned_field(STREAM, fast=True, indexed=True)
+    builder.add_unsigned_field(SEQ, fast=True, indexed=True)
+    builder.add_float_field(FRESH, fast=True)
+    builder.add_text_field(EDITION, tokenizer_name="raw", index_option="basic", stored=True)
+    return builder.build()
+
+
+SCHEMA = make_schema()
+EDITION_QUERY = tantivy.Query.term_query(SCHEMA, STREAM, EDITION_STREAM)
+
+
+def open_index(folder: Path) -> tantivy.Index:
+    """The index in the folder, a new one if there is none. Raises ValueError if it is of another make."""
+    index = tantivy.Index(SCHEMA, str(folder))
+    words = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
+    tags = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(f"[^{BLANK}]+")).build()
+    index.register_tokenizer("words", words)
+    index.register_tokenizer("tags", tags)
+    index.config_reader("manual")
+    return index
+
+
+def indexed(document: Document) -> tantivy.Document:
+    key = document.key
+    lying = tantivy.Document()
+    add_words(lying, cuts(document.text))
+    lying.add_text(TAGS, BLANK.join(document.tags))
+    lying.add_text(CUSTOMER, document.customer_id)
+    lying.add_text(MONTH, month_of(PLACE_FORM.pack(document.at_ms, *key)))
+    lying.add_text(SHOWN, BLANK.join(sorted(tag for tag in document.tags if tag.startswith(SHOWN_TAGS))))
+    lying.add_unsigned(AT, document.at_ms)
+    lying.add_unsigned(CHAT, key.chat_pk)
+    lying.add_unsigned(STREAM, key.stream)
+    lying.add_unsigned(SEQ, key.seq)
+    lying.add_float(FRESH, freshness(document.at_ms))
+    return lying
+
+
+def add_words(lying: tantivy.Document, found: list[Cut]) -> None:
+    """A text of plain words is cut by tantivy again, at the blanks; one of compounds is handed over name by name."""
+    plain = [cut.plain for cut in found if cut.plain is not None]
+    if len(plain) == len(found):
+        lying.add_text(TEXT, " ".join(plain))
+    else:
+        begins = accumulate((cut.length for cut in found), initial=0)
+        names = [
+            (name, begin + place)
+            for begin, cut in zip(begins, found, strict=False)
+            for name, place in cut.names
+            if not name.startswith(STEM_MARK)
+        ]
+        tokens = [tantivy.Token(name, place, 0, 0) for name, place in names]
+        stored = " ".join(name for name, _ in names)
+        lying.add_pre_tokenized_text(TEXT, tantivy.PreTokenizedString(stored, tokens))
+    stems = [stem for cut in found for stem in cut.stems]
+    if stems:
+        lying.add_text(STEMS, " ".join(stems))
+
+
+def edition_document(edition: Edition) -> tantivy.Document:
+    lying = tantivy.Document()
+    lying.add_unsigned(STREAM, EDITION_STREAM)
+    lying.add_text(EDITION, f"{FORMAT}{BLANK}{edition.identity}{BLANK}{edition.commits}")
+    return lying
+
+
+def read_edition(lying: tantivy.Document) -> Edition:
+    """Raises ValueError for another format."""
+    made, identity, commits = str(lying.get_first(EDITION)).split(BLANK)
+    if made != FORMAT:
+        raise ValueError("another version wrote it")
+    return Edition(int(identity), int(commits))
+
+
+def key_query(key: Key) -> tantivy.Query:
+    """The document with this key."""
+    values = ((CHAT, key.chat_pk), (STREAM, key.stream), (SEQ, key.seq))
+    terms = [(tantivy.Occur.Must, tantivy.Query.term_query(SCHEMA, name, value)) for name, value in values]
+    return tantivy.Query.boolean_query(terms)

@@ -1,0 +1,94 @@
+"""The folder of tantivy's engine: what is there after a restart, and what is noticed about it."""
+
+import stat
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from history.errors import Busy
+from search.tantivy_engine import TantivyEngine
+from search.tantivy_files import META_FILE
+from tests.search.engines import tantivy
+from tests.search.index import find, message
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[TantivyEngine]:
+    with tantivy(tmp_path / "index") as engine:
+        yield engine
+
+
+def test_an_index_is_there_again_after_a_restart(tmp_path: Path) -> None:
+    with tantivy(tmp_path) as engine:
+        edition = engine.commit([message(1, "coat")])
+    with closing(TantivyEngine(tmp_path)) as again:
+        assert again.check() == edition
+        assert find(again, "coat") == [1]
+
+
+def test_each_commit_has_the_next_number_and_a_new_index_another_identity(engine: TantivyEngine) -> None:
+    before = engine.check()
+    assert before
+    assert engine.commit([message(1, "coat")]) == engine.check() == before._replace(commits=1)
+    assert engine.reset().identity != before.identity
+    assert engine.count() == 0
+
+
+def test_an_altered_a_missing_and_a_truncated_file_are_noticed(tmp_path: Path) -> None:
+    with tantivy(tmp_path) as engine:
+        engine.commit([message(1, "coat"), message(2, "t-shirt")])
+        engine.commit([message(3, "hat")], [message(1, "coat").key])
+    with closing(TantivyEngine(tmp_path)) as engine:
+        assert engine.check() is not None
+        files = [file for file in tmp_path.iterdir() if not file.name.startswith(".") and file.suffix != ".lock"]
+        assert len(files) > 7
+        for file in files:
+            whole = file.read_bytes()
+            flipped = bytes([whole[0] ^ 1]) + whole[1:]
+            for broken in (whole[: len(whole) // 2], flipped, b"", None):
+                file.unlink()
+                if broken is not None:
+                    file.write_bytes(broken)
+                assert engine.check() is None
+                file.write_bytes(whole)
+        assert engine.check() is not None
+
+
+def test_an_index_of_another_format_is_not_used(engine: TantivyEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.tantivy_documents.FORMAT", "another")
+    assert engine.check() is None
+
+
+def test_an_index_that_vanishes_while_it_is_used_puts_itself_in_doubt(engine: TantivyEngine, tmp_path: Path) -> None:
+    engine.commit([message(1, "coat")])
+    (tmp_path / "index" / META_FILE).unlink()
+    with pytest.raises(Busy):
+        find(engine, "coat")
+    assert engine.doubt
+
+
+def test_one_process_writes_and_another_reads_what_it_commits(engine: TantivyEngine, tmp_path: Path) -> None:
+    with closing(TantivyEngine(tmp_path / "index")) as reader:
+        assert not reader.claim()
+        for seq in (1, 2, 3):
+            engine.commit([message(seq, "coat")])
+            assert find(reader, "coat") == list(range(seq, 0, -1))
+        engine.reset()
+        engine.commit([message(7, "coat")])
+        assert find(reader, "coat") == [7]
+    engine.close()
+    with closing(TantivyEngine(tmp_path / "index")) as other:
+        assert other.claim()
+
+
+def test_the_folder_is_for_our_eyes_only(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    folder.mkdir()
+    folder.chmod(0o777)
+    (folder / META_FILE).write_text("{}")
+    with closing(TantivyEngine(folder)) as engine:
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert not (folder / META_FILE).exists()
+        assert engine.check() is None
