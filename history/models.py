@@ -4,7 +4,7 @@ Rows are read and written by `journal.py` and `chats.py` (the hot path, in drive
 ordinary SQLModel code elsewhere. Table classes do not validate: the doors do. Those of mail are in `mail/tables.py`.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Index, Integer, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 PUBLIC, INTERNAL = 0, 1
@@ -14,6 +14,9 @@ STREAM_NAMES = ("public", "internal")
 
 GENESIS_HASH = "0" * 16
 """The hash of a stream before its first event."""
+
+RATED = "score IS NOT NULL"
+"""The condition on a thread that the customer rated it."""
 
 # SQLite only makes an INTEGER primary key an alias of the row's own number.
 BigKey = BigInteger().with_variant(Integer, "sqlite")
@@ -97,6 +100,8 @@ class Chat(SQLModel, table=True):
 class Thread(SQLModel, table=True):
     """One sitting inside a chat, from start or reopen to close."""
 
+    __table_args__ = (Index("thread_rated", "score", sqlite_where=text(RATED), postgresql_where=text(RATED)),)
+
     chat_pk: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="chat.pk")
     number: int = Field(primary_key=True)
     opened_ms: int = Field(sa_type=BigInteger)
@@ -118,7 +123,7 @@ class Participant(SQLModel, table=True):
     id: str = Field(primary_key=True)
     chat_pk: int = Field(sa_type=BigInteger, foreign_key="chat.pk", index=True)
     role: str
-    person_id: str
+    person_id: str = Field(index=True)
     """the customer's or the agent's id"""
     name: str
     read: int = Field(default=0, sa_type=BigInteger)

@@ -6,7 +6,7 @@
 
     from:customer    also agent, bot, me, a name, @id         has:link   also file image note order phone email
     is:open          also closed waiting unassigned, note internal       in:email   also web
-    customer:  agent:  chat:  lang:                  what is said about the chat
+    customer:  agent:  chat:  lang:  rating:5        what is said about the chat
     after:2026-03    also before: on: during: with a day, month, year, today, yesterday, 7d       sort:new, old or best
 
 Whatever people type is answered: an operator that we do not know is taken as words, with a hint; only what cannot mean
@@ -37,6 +37,7 @@ ROLES = ("customer", "agent", "bot")
 STATES = ("open", "closed", "waiting", "unassigned")
 NOTES = ("note", "internal")
 ABOUT_CHATS = ("customer", "agent", "chat", "lang")
+SCORES = ("1", "2", "3", "4", "5")
 TIMES = ("after", "before", "on", "during")
 SORTS: dict[str, Sort] = {"new": "new", "old": "old", "best": "best"}
 
@@ -270,6 +271,8 @@ def condition(draft: Draft, name: str, value: str) -> Clause | None:
             return Tagged(INTERNAL_TAG) if what in NOTES else ChatIs(name, what)
         case "in":
             return Tagged(f"via:{choice(name, value, WAYS)}")
+        case "rating":
+            return ChatIs(name, choice(name, value, SCORES))
         case _ if name in ABOUT_CHATS:
             if not value.strip():
                 raise Invalid(f"Please write a name or an id after {name}:")

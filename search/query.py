@@ -35,7 +35,7 @@ class Tagged:
 
 @dataclass(frozen=True, slots=True)
 class ChatIs:
-    """A condition on the chat: is, agent, customer, chat or lang, and what it must be."""
+    """A condition on the chat: is, agent, customer, chat, lang or rating, and what it must be."""
 
     name: str
     value: str

@@ -20,6 +20,9 @@ ELLIPSIS = "…"
 
 Span = tuple[int, int]
 
+Places = dict[str, dict[int, Token]]
+"""A word → its positions → the token there."""
+
 
 def snippet(text: str, words: Iterable[Words]) -> str:
     """HTML of the part of `text` with the most of the found words; of its beginning if none is there."""
@@ -39,24 +42,35 @@ def snippet(text: str, words: Iterable[Words]) -> str:
 
 def found_spans(text: str, words: Iterable[Words]) -> Iterator[Span]:
     """Where the words stand in the text, in no order."""
-    places: dict[str, dict[int, Token]] = defaultdict(dict)
+    places = places_of(text)
+    for clause in words:
+        yield from spans_of(places, clause)
+
+
+def places_of(text: str) -> Places:
+    """Where each word stands in the text."""
+    places: Places = defaultdict(dict)
     for token in tokens(text):
         places[token.text][token.position] = token
-    for clause in words:
-        names = [clause.whole] if clause.whole else []
-        if clause.prefix:
-            names += [name for name in places if name.startswith(clause.terms[0])]
-        elif clause.near:
-            names += near_words(clause.terms[0], clause.near, places)
-        elif len(clause.terms) == 1:
-            names += (clause.terms[0], *clause.also)
-        else:
-            yield from runs(places, clause.terms)
-        for name in names:
-            yield from ((token.start, token.end) for token in places.get(name, {}).values())
+    return places
 
 
-def runs(places: dict[str, dict[int, Token]], terms: tuple[str, ...]) -> Iterator[Span]:
+def spans_of(places: Places, clause: Words) -> Iterator[Span]:
+    """Where the words of a clause stand; nowhere if the text does not fit it."""
+    names = [clause.whole] if clause.whole else []
+    if clause.prefix:
+        names += [name for name in places if name.startswith(clause.terms[0])]
+    elif clause.near:
+        names += near_words(clause.terms[0], clause.near, places)
+    elif len(clause.terms) == 1:
+        names += (clause.terms[0], *clause.also)
+    else:
+        yield from runs(places, clause.terms)
+    for name in names:
+        yield from ((token.start, token.end) for token in places.get(name, {}).values())
+
+
+def runs(places: Places, terms: tuple[str, ...]) -> Iterator[Span]:
     """Where the terms stand one behind the other."""
     for position, first in places.get(terms[0], {}).items():
         if all(position + behind in places.get(term, {}) for behind, term in enumerate(terms)):

@@ -32,6 +32,17 @@ export async function fetchTranscript(chat, token) {
   return (await call(`/chats/${encodeURIComponent(chat)}/transcript?format=text`, { headers })).blob();
 }
 
+/**
+ * @typedef {{chat: string, seq: number, at: string, by: string, role: string | null, name: string | null, snippet: string}} Hit
+ * @param {string} q @param {string} token @param {string | null} cursor @param {AbortSignal} signal
+ * @returns {Promise<{items: Hit[], total: number, next: string | null, suggestion: string | null, partial?: boolean,
+ *   degraded?: boolean}>} of the chats that the token may see
+ */
+export async function searchMessages(q, token, cursor, signal) {
+  const query = new URLSearchParams({ q, ...(cursor ? { cursor } : {}) });
+  return (await call(`/search?${query}`, { headers: { Authorization: `Bearer ${token}` }, signal })).json();
+}
+
 /** @param {string} path @param {RequestInit} request @param {string} [origin] @returns {Promise<Response>} */
 async function call(path, request, origin = "") {
   const headers = { "Content-Type": "application/json", ...request.headers };

@@ -7,6 +7,7 @@ const SVG = "http://www.w3.org/2000/svg";
 /** Drawn on a grid of 24 by 24, as lines. */
 const ICONS = {
   send: "M5 12h13M12 5l7 7-7 7",
+  search: "M10.5 4a6.5 6.5 0 1 1 0 13a6.5 6.5 0 0 1 0-13M15.2 15.2L20 20",
   close: "M6 6l12 12M18 6L6 18",
   download: "M12 4v11m0 0l-4-4m4 4l4-4M5 20h14",
   end: "M9 4H6a2 2 0 0 0-2 2v12a2 2 0 0 0 2 2h3M15 8l4 4-4 4M19 12H10",

@@ -8,6 +8,7 @@ import { partsOf } from "./lines.js";
 import { FATES, WORDS } from "./words.js";
 
 const NEAR_PX = 80;
+const FLASH_MS = 2_500;
 const ON_SCREEN = 0.1; // this part of a message; a long one never fits whole
 
 /**
@@ -54,6 +55,18 @@ export class Messages {
     this.#atEnd = true;
     this.#log.scrollTop = this.#log.scrollHeight;
     this.#newest.hidden = true;
+  }
+
+  /** Brings a message into view, makes it stand out, and lets it be read next. @param {string} key */
+  show(key) {
+    const element = this.#drawn.get(key)?.element;
+    if (!element) return;
+    this.#atEnd = false;
+    element.scrollIntoView({ block: "center" });
+    element.tabIndex = -1;
+    element.focus({ preventScroll: true });
+    element.classList.add("flash");
+    setTimeout(() => element.classList.remove("flash"), FLASH_MS);
   }
 
   /** @param {Line[]} lines */

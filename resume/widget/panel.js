@@ -52,7 +52,15 @@ function begun(right) {
 function resume(token) {
   const chats = session.chat ? [session.chat] : [];
   const client = connect({ role: "customer", token, chats });
-  const talk = new Talk({ client, brand, head: showHead, unread: host.unread });
+  const talk = new Talk({ client, brand, head: showHead, unread: host.unread, turn });
+  /** @param {string} chat @param {number} seq */
+  function turn(chat, seq) {
+    session.chat = chat;
+    client.close();
+    const there = resume(client.token ?? "");
+    view = there;
+    there.show(seq);
+  }
   client.on("token", (/** @type {any} */ { token: rotated }) => session.keep({ token: rotated }));
   client.on("chat", (/** @type {any} */ { chat }) => session.chat !== chat.id && (session.chat = chat.id));
   client.on("error", (/** @type {any} */ { code }) => code === "erased" && leave(client, talk, 4310));

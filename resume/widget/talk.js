@@ -2,11 +2,12 @@
  * A running chat on screen: joins the client library with the list of messages, the composer and the words about the state.
  */
 
-import { fetchTranscript } from "./api.js";
+import { fetchTranscript, searchMessages } from "./api.js";
 import { Composer } from "./composer.js";
 import { h, iconButton } from "./element.js";
 import { linesOf } from "./lines.js";
 import { Messages } from "./messages.js";
+import { Search } from "./search.js";
 import { WORDS, placeWords, typingWords, withYouWords } from "./words.js";
 
 const FILE_NAME = "chat.txt";
@@ -17,12 +18,14 @@ const FILE_NAME = "chat.txt";
  * @property {string} brand
  * @property {(title: string, hint: string, tools: HTMLElement[]) => void} head shows who one talks with
  * @property {(count: number) => void} unread
+ * @property {(chat: string, seq: number) => void} turn opens another chat of the customer at a message
  */
 
 export class Talk {
   /** @type {any} */ #chat = null;
   #fetching = false;
   #seen = 0;
+  #spot = 0; // the message to be shown when the chat is here
   #leaving = this.#makeLeaving();
   #messages = new Messages({
     seen: (seq) => this.#see(seq),
@@ -37,13 +40,19 @@ export class Talk {
   #place = h("p", { class: "strip place", role: "status", hidden: true });
   #ended = this.#makeEnded();
   #end = iconButton("end", WORDS.end, () => this.#leaving.showModal());
+  #search = new Search({
+    ask: (q, cursor, signal) => searchMessages(q, this.surroundings.client.token, cursor, signal),
+    go: ({ chat, seq }) => this.#go(chat, seq),
+    end: () => this.#turnSearch(false),
+  });
+  #find = iconButton("search", WORDS.search, () => this.#turnSearch(this.#search.element.hidden));
   #download = iconButton("download", WORDS.download, () => this.#save());
 
   /** @param {Surroundings} surroundings */
   constructor(surroundings) {
     this.surroundings = surroundings;
     const foot = h("div", { class: "foot-of-chat" }, this.#typing, this.#place, this.#ended, this.#link, this.#composer.element);
-    this.element = h("section", { class: "talk", "aria-label": surroundings.brand }, this.#loading, this.#messages.element, foot, this.#leaving);
+    this.element = h("section", { class: "talk", "aria-label": surroundings.brand }, this.#loading, this.#search.element, this.#messages.element, foot, this.#leaving);
     const { client } = surroundings;
     client.on("chat", (/** @type {any} */ { chat }) => this.#show(chat));
     client.on("events", (/** @type {any} */ { chat }) => this.#show(chat));
@@ -54,7 +63,20 @@ export class Talk {
   }
 
   focus() {
-    this.#composer.focus();
+    if (this.#search.element.hidden) this.#composer.focus();
+    else this.#search.focus();
+  }
+
+  /** Shows a message of this chat, however old, once the chat is here. @param {number} seq */
+  async show(seq) {
+    this.#spot = seq;
+    if (!this.#chat?.ready) return;
+    this.#spot = 0;
+    const chat = this.#chat;
+    const message = () => chat.events.find((/** @type {any} */ event) => event.seq === seq);
+    while (!message() && chat.hasOlder) await chat.older();
+    this.#show(chat);
+    this.#messages.show(message()?.id);
   }
 
   /** @returns {string} what was written and did not reach the server */
@@ -73,6 +95,22 @@ export class Talk {
     this.#messages.draw(linesOf({ events, outgoing, me, fate, nameOf }, { locale: navigator.language, now_ms: this.surroundings.client.now() }), this.#fetching);
     this.#showState(chat.state);
     this.#countUnread();
+    if (this.#spot > 0 && chat.ready) this.show(this.#spot);
+  }
+
+  /** @param {string} chat @param {number} seq */
+  #go(chat, seq) {
+    this.#turnSearch(false);
+    if (chat === this.#chat.id) this.show(seq);
+    else this.surroundings.turn(chat, seq);
+  }
+
+  /** @param {boolean} on */
+  #turnSearch(on) {
+    this.element.classList.toggle("searches", on);
+    this.#search.element.hidden = !on;
+    this.#find.setAttribute("aria-expanded", String(on));
+    this.focus();
   }
 
   /** @param {any} state */
@@ -84,6 +122,7 @@ export class Talk {
     this.#place.textContent = position ? placeWords(position) : "";
     this.#end.hidden = !state?.can?.close;
     this.#download.hidden = !state;
+    this.#find.hidden = !state;
     this.#showHead();
   }
 
@@ -91,7 +130,7 @@ export class Talk {
     const { brand, head } = this.surroundings;
     const state = this.#chat?.state;
     const agent = state?.agent;
-    const tools = [this.#download, this.#end];
+    const tools = [this.#find, this.#download, this.#end];
     if (state?.status === "closed") head(brand, WORDS.ended, tools);
     else if (agent) head(agent.name, withYouWords(agent.name), tools);
     else head(brand, state?.queue ? WORDS.soon : WORDS.team, tools);

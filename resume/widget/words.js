@@ -39,6 +39,14 @@ export const WORDS = {
   soon: "With you shortly",
   team: "Chat with our team",
   reload: "Load again",
+  search: "Search your messages",
+  searchHint: "Any word that was ever said here",
+  searchEnd: "Back to the chat",
+  searchNone: "Nothing found.",
+  searchFailed: "This could not be searched. Please try again.",
+  searchRecent: "Only the newest messages could be searched just now.",
+  searchInstead: "Did you mean",
+  more: "More",
 };
 
 /** What an own message has become. */
@@ -67,6 +75,13 @@ export function placeWords(position) {
 /** @param {string[]} names */
 export function typingWords(names) {
   return names.length === 1 ? `${names[0]} is writing …` : `${names.join(", ")} are writing …`;
+}
+
+/** @param {number} total @param {boolean} partial there may be more */
+export function foundWords(total, partial) {
+  if (total === 0) return WORDS.searchNone;
+  const count = `${total.toLocaleString()} ${total === 1 ? "message" : "messages"}`;
+  return partial ? `At least ${count}` : count;
 }
 
 /** @param {string} name */

@@ -1,4 +1,4 @@
-"""The desk, where agents work: its pages and assets, signing in and out, and what it asks about customers.
+"""The desk, where agents work: its pages and assets, signing in and out, and what it asks about people and chats.
 
 The pages are static and the same for everybody; what they show comes over the live connection and HTTP, as it does for
 any client. `app.py` wires the blueprint.
@@ -19,6 +19,9 @@ from history.times import SECOND_MS, now_ms
 from history.writer import Writer
 from history.wsgi import check_same_origin, json_answer, read_body
 from search.desk.customers import customer_card, customer_of
+from search.desk.people import people_named
+from search.engine import Engine
+from search.similar import similar_chats
 
 COOKIE = "stillhere_desk"
 FOLDER = Path(__file__).parent
@@ -34,7 +37,7 @@ HEADERS = {
 
 
 def make_blueprint(
-    store: Store, writer: Writer, brand: str, secure_cookies: bool, identify: Callable[[], Viewer]
+    store: Store, writer: Writer, engine: Engine, brand: str, secure_cookies: bool, identify: Callable[[], Viewer]
 ) -> Blueprint:
     """`identify` tells who asks, or raises Unauthorized. With `secure_cookies` the cookie travels over HTTPS only."""
     blueprint = Blueprint("desk", __name__)
@@ -100,6 +103,20 @@ def make_blueprint(
         with store.reading() as driver:
             customer = customer_of(driver, place_in(driver, viewer, chat))
             return json_answer(customer_card(driver, customer, now_ms()))
+
+    @blueprint.get("/api/v1/chats/<chat>/similar")
+    def show_similar(chat: str) -> Response:
+        viewer = identify()
+        check_agent(viewer)
+        with store.reading() as driver:
+            place = place_in(driver, viewer, chat)
+        return json_answer({"items": similar_chats(store, engine, viewer, place), "next": None})
+
+    @blueprint.get("/api/v1/people")
+    def show_people() -> Response:
+        check_agent(identify())
+        with store.reading() as driver:
+            return json_answer({"items": people_named(driver, request.args.get("name", "")), "next": None})
 
     return blueprint
 

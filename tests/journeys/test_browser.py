@@ -50,7 +50,7 @@ def test_nothing_is_lost_from_the_shop_to_the_mail_and_back(browser: Browser, se
         expect(log(widget)).to_contain_text("How much is it?")
 
         expect(waiting(desk)).to_contain_text("How much is it?")
-        desk.get_by_role("searchbox", name="Search all messages").fill("marzipan")
+        desk.get_by_role("combobox", name="Search all messages").fill("marzipan")
         hit = desk.get_by_role("link").filter(has=desk.locator("mark", has_text="marzipan"))
         hit.click()
         expect(log(desk)).to_contain_text("Is the marzipan tea vegan?")

@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { chatAddress, readAddress, searchAddress } from "../../search/desk/assets/address.js";
 import { entriesOf } from "../../search/desk/assets/entries.js";
-import { piecesOf } from "../../search/desk/assets/snippet.js";
+import { piecesOf } from "../../resume/widget/snippet.js";
 import { agoWords, makeClock, refusalWords } from "../../search/desk/assets/words.js";
 import { event, range } from "./events.mjs";
 

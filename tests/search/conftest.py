@@ -23,6 +23,15 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 @pytest.fixture
+def any_office(store: Store, tmp_path: Path) -> Iterator[Office]:
+    """An office on each database."""
+    office = Office(store, tmp_path / "index")
+    office.opens()
+    yield office
+    office.stop()
+
+
+@pytest.fixture
 def engine(tmp_path: Path) -> Iterator[WhooshEngine]:
     with whoosh(tmp_path / "index") as engine:
         yield engine

@@ -13,15 +13,16 @@ from flask.typing import ResponseReturnValue
 
 from history import journal
 from history.access import Place, Viewer
+from history.agents import add_agent
 from history.bus import Hint, MemoryBus
-from history.chats import Send
+from history.chats import Act, Send
 from history.db import Store, Transaction
 from history.errors import StillhereError
 from history.events import canonical, digest_of
 from history.models import INTERNAL, PUBLIC
 from history.outbox import MailPolicy
 from history.start import NewChat, new_customer, start_chat
-from history.times import now_ms, participant_id
+from history.times import new_id, now_ms, participant_id
 from history.writer import Answer, Writer, give
 from search.engine import Engine
 from search.indexer import Indexer
@@ -46,7 +47,7 @@ class Office:
         self.indexer: Indexer | None = None
 
     def opens(self, wrap: Callable[[Engine], Engine] = lambda engine: engine) -> None:
-        self.whoosh = WhooshEngine(self.folder)
+        self.whoosh = WhooshEngine(self.folder, PATIENCE_SECONDS)
         self.indexer = Indexer(self.store, self.writer, self.bus, wrap(self.whoosh))
         self.indexer.start()
 
@@ -61,24 +62,44 @@ class Office:
         self.closes()
         self.writer.stop()
 
-    def starts(self, text: str, name: str = "Alex") -> Place:
+    def starts(self, text: str, name: str = "Alex", locale: str = "en") -> Place:
         """A new customer writes for the first time."""
-        message = (self._id(), canonical({"text": text}))
-        new = NewChat(name, None, "en", "UTC", None, None, message)
+        new = self._new_chat(text, name, locale)
         customer_id = self.writer.write(lambda t: new_customer(t, new))
-        place, _ = self.writer.write(lambda t: start_chat(t, self.policy, customer_id, name, new))
+        return self._start(customer_id, new)
+
+    def starts_another(self, place: Place, text: str) -> Place:
+        """The same customer begins a second chat."""
+        return self._start(place.person_id, self._new_chat(text, place.name, "en"))
+
+    def _new_chat(self, text: str, name: str, locale: str) -> NewChat:
+        return NewChat(name, None, locale, "UTC", None, None, (self._id(), canonical({"text": text})))
+
+    def _start(self, customer_id: str, new: NewChat) -> Place:
+        place, _ = self.writer.write(lambda t: start_chat(t, self.policy, customer_id, new.name, new))
         return place
 
-    def says(self, place: Place, text: str, stream: int = PUBLIC) -> int:
+    def says(self, place: Place, text: str, stream: int = PUBLIC, **more: Any) -> int:
         """Returns the message's seq."""
-        ack = self.writer.append(Send(place, self._id(), None, canonical({"text": text}), stream))
+        ack = self.writer.append(Send(place, self._id(), None, canonical({"text": text, **more}), stream))
         return int(ack.seq)
 
-    def answers(self, place: Place, text: str) -> int:
-        return self.says(mira_in(place), text)
+    def answers(self, place: Place, text: str, agent: Viewer = AGENT) -> int:
+        return self.says(agent_in(place, agent), text)
 
-    def notes(self, place: Place, text: str) -> int:
-        return self.says(mira_in(place), text, INTERNAL)
+    def notes(self, place: Place, text: str, after: int = 1) -> int:
+        """A note behind a public message."""
+        return self.says(agent_in(place), text, INTERNAL, after=after)
+
+    def hires(self, name: str) -> Viewer:
+        """A new agent."""
+        return Viewer("agent", self.writer.write(lambda t: add_agent(t, name, f"{new_id()}@example.com")), name)
+
+    def ends(self, place: Place) -> None:
+        self.writer.append(Act(place, self._id(), "close", {}))
+
+    def rates(self, place: Place, score: int) -> None:
+        self.writer.append(Act(place, self._id(), "rate", {"score": score}))
 
     def redacts(self, place: Place, seq: int) -> None:
         """What a redaction leaves in the log (protocol 3.2, 3.3)."""
@@ -116,13 +137,13 @@ def as_problem(error: StillhereError) -> ResponseReturnValue:
     return {"code": error.code, "detail": error.detail}, error.status
 
 
-def mira_in(place: Place) -> Place:
+def agent_in(place: Place, agent: Viewer = AGENT) -> Place:
     return replace(
         place,
-        participant=participant_id(place.chat_id, AGENT.person_id),
+        participant=participant_id(place.chat_id, agent.person_id),
         role="agent",
-        name=AGENT.name,
-        person_id=AGENT.person_id,
+        name=agent.name,
+        person_id=agent.person_id,
     )
 
 
@@ -145,7 +166,7 @@ def redact(transaction: Transaction, place: Place, seq: int, id: str) -> None:
     driver.run(
         'INSERT INTO event (chat_pk, stream, seq, kind, "by", id, thread, at_ms, data, salt, hash) '
         "SELECT pk, 0, head + 1, 'redact', ?, ?, thread, ?, ?, '', hash FROM chat WHERE pk = ?",
-        mira_in(place).participant,
+        agent_in(place).participant,
         id,
         now_ms(),
         canonical({"seq": seq, "reason": "asked for"}),

@@ -26,7 +26,9 @@ class Desk:
         self.customer: Viewer | None = None
         app = Flask(__name__)
         answer_errors(app)
-        app.register_blueprint(make_blueprint(office.store, office.writer, "Marlow & Finch", False, self.identify))
+        app.register_blueprint(
+            make_blueprint(office.store, office.writer, office.whoosh, "Marlow & Finch", False, self.identify)
+        )
         self.browser: FlaskClient = app.test_client()
 
     def identify(self) -> Viewer:
@@ -140,3 +142,50 @@ def test_an_unknown_customer_or_chat_is_not_there(desk: Desk) -> None:
     desk.signs_in(desk.link())
     assert desk.browser.get("/api/v1/customers/nobody").status_code == 404
     assert desk.browser.get("/api/v1/chats/nothing/customer").status_code == 404
+
+
+def test_people_are_found_by_the_beginning_of_a_name(desk: Desk) -> None:
+    desk.signs_in(desk.link("Mira"))
+    for name in ("Ann Miller", "Émile", "100%", "a_b"):
+        desk.office.starts("hello", name)
+
+    def named(beginning: str) -> list[str]:
+        return [
+            one["name"] for one in desk.browser.get("/api/v1/people", query_string={"name": beginning}).json["items"]
+        ]
+
+    assert named("mi") == ["Mira", "Ann Miller"]
+    assert (named("émi"), named("100%"), named("a_"), named("%"), named(" ")) == (["Émile"], ["100%"], ["a_b"], [], [])
+
+
+def test_solved_chats_that_are_alike_are_shown_with_the_words_in_common(desk: Desk) -> None:
+    office = desk.office
+    solved = office.starts("The thermostat of my radiator drips since yesterday", "Ann")
+    office.answers(solved, "Turn the valve and tighten the gasket")
+    office.rates(solved, 5)
+    office.ends(solved)
+    open_chat = office.starts("A radiator with a thermostat that drips", "Bea")
+    for number in range(30):
+        office.ends(office.starts(f"something else about the parcel {number}"))
+    present = office.starts("My radiator drips at the thermostat", "Cleo")
+    office.waits()
+    desk.signs_in(desk.link())
+    (item,) = desk.browser.get(f"/api/v1/chats/{present.chat_id}/similar").json["items"]
+    assert (item["chat"], item["customer"]["name"], item["score"]) == (solved.chat_id, "Ann", 5)
+    assert set(item["words"]) == {"radiator", "thermostat", "drips"}
+    assert item["chat"] != open_chat.chat_id
+
+
+def test_similar_chats_and_people_are_for_agents_only(desk: Desk) -> None:
+    chat = desk.office.starts("hello")
+    desk.customer = viewer_of(chat)
+    assert desk.browser.get(f"/api/v1/chats/{chat.chat_id}/similar").status_code == 404
+    assert desk.browser.get("/api/v1/people?name=a").status_code == 404
+
+
+def test_nothing_is_similar_to_a_chat_of_no_telling_words(desk: Desk) -> None:
+    chat = desk.office.starts("hello")
+    desk.office.waits()
+    desk.signs_in(desk.link())
+    assert desk.browser.get(f"/api/v1/chats/{chat.chat_id}/similar").json == {"items": [], "next": None}
+    assert desk.browser.get("/api/v1/chats/nothing/similar").status_code == 404

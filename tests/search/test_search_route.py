@@ -22,6 +22,8 @@ def test_a_hit_says_where_it_stands_and_who_wrote_it(office: Office) -> None:
         "name": "Alex",
         "thread": 1,
         "customer": {"id": chat.person_id, "name": "Alex"},
+        "subject": None,
+        "status": "waiting",
         "snippet": "My &lt;b&gt;<mark>red</mark>&lt;/b&gt; <mark>coat</mark>",
     }
     assert (answer["total"], answer["next"], answer["facets"], answer["suggestion"]) == (1, None, {}, None)
@@ -87,6 +89,9 @@ def test_what_was_redacted_a_moment_ago_is_not_shown_though_it_is_indexed(office
         {"q": "x" * 513},
         {"q": "after:never"},
         {"q": "coat", "sort": "random"},
+        {"q": "coat", "facets": "secrets"},
+        {"q": "coat", "collapse": "customer"},
+        {"q": "coat", "context": "chat"},
         {"q": "coat", "cursor": "not one"},
         {"q": "coat", "cursor": "' OR 1=1 --"},
     ],

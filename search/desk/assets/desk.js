@@ -11,6 +11,7 @@ import { fetchCard, showCard } from "./customer.js";
 import { Finder } from "./finder.js";
 import { byId, say } from "./page.js";
 import { Queue } from "./queue.js";
+import { fetchSimilar, showSimilar } from "./similar.js";
 import { Talk } from "./talk.js";
 import { lineWords, wantsSignIn } from "./words.js";
 
@@ -74,8 +75,11 @@ function work({ name }) {
     queue.mark(chat);
     follow();
     showCard(null, "");
-    if (chat) showCustomer(chat);
-    else talk.open(null, null);
+    showSimilar([]);
+    if (chat) {
+      showCustomer(chat);
+      showAlike(chat);
+    } else talk.open(null, null);
   }
 
   /** @param {string} chat */
@@ -86,6 +90,12 @@ function work({ name }) {
     } catch (refusal) {
       if (chat === open && /** @type {any} */ (refusal).code === "not_found") talk.fail("There is no such chat.");
     }
+  }
+
+  /** @param {string} chat */
+  async function showAlike(chat) {
+    const items = await fetchSimilar(chat).catch(() => []); // a help, which may be missing
+    if (chat === open) showSimilar(items);
   }
 
   /** Watches the open chat and the agent's own; keeps those from which something is still on its way. */

@@ -95,6 +95,12 @@ export function foundWords(total, partial) {
   return partial ? `At least ${count}; please narrow the search.` : count;
 }
 
+/** In how many chats it was found. @param {number} total @param {number} [chats] */
+export function chatsWords(total, chats) {
+  if (!chats || total === 0) return "";
+  return `in ${chats.toLocaleString()} ${chats === 1 ? "chat" : "chats"}`;
+}
+
 /** A thread's heading. @param {number} number @param {string} date @param {string} [how] */
 export function threadWords(number, date, how) {
   return [`Thread ${number}`, date, how].filter(Boolean).join(" · ");

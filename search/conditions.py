@@ -1,0 +1,122 @@
+"""Conditions on chats, such as `is:open` or `agent:ada`: SQL finds the chats that meet them, among those that the
+viewer may see. Called by `finding.py` before an engine is asked: an engine only ever gets numbers of chats.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from history.access import Viewer
+from history.db import Driver
+from search.facts import name_parts
+from search.query import AllOf, AnyOf, ChatIs, Clause, InChats, Not, Query
+
+NOTHING = InChats(frozenset())
+
+ID_LETTERS = range(8, 37)
+"""A chat is known by the beginning of its id, too."""
+
+ID = re.compile(r"[0-9a-f-]+")
+LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*")
+
+NAMES_OF_SIGNS = {"sqlite": "name GLOB '*[^ -~]*'", "postgresql": "name ~ '[^ -~]'"}
+"""Names that SQL cannot compare as the tokenizer does: accents, other scripts."""
+
+STATES = {
+    "open": "c.status <> 'closed'",
+    "waiting": "c.status IN ('open', 'waiting') AND c.waiting_since_ms IS NOT NULL",
+    "unassigned": "c.status <> 'closed' AND c.agent_id IS NULL",
+}
+TOOK_PART = "c.pk IN (SELECT chat_pk FROM participant WHERE role = 'agent' AND person_id IN_LIST)"
+RATED = "c.pk IN (SELECT chat_pk FROM thread WHERE score = ?)"
+SPEAKS = "c.customer_id IN (SELECT id FROM customer WHERE lower(locale) = ? OR lower(locale) LIKE ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, on which snapshot."""
+
+    driver: Driver
+    viewer: Viewer
+
+    def chats(self, where: str, *params: Any) -> InChats:
+        """The chats that the viewer may see and of which `where` holds, in SQL over a row `c` of chat."""
+        own, right = "", ()
+        if self.viewer.role != "agent":
+            own = " AND c.customer_id = ? AND c.id = coalesce(?, c.id)"
+            right = (self.viewer.person_id, self.viewer.only_chat)  # type: ignore[assignment]
+        found = self.driver.rows(f"SELECT c.pk FROM chat c WHERE {where}{own}", *params, *right)  # noqa: S608
+        return InChats(frozenset(pk for (pk,) in found))
+
+
+def resolve(driver: Driver, viewer: Viewer, query: Query) -> Query:
+    """The query with each condition on chats as the chats that meet it."""
+    asker = Asker(driver, viewer)
+    return replace(query, where=AllOf(tuple(resolved(asker, clause) for clause in query.where.clauses)))
+
+
+def resolved(asker: Asker, clause: Clause) -> Clause:
+    match clause:
+        case ChatIs(name, value):
+            return CONDITIONS[name](asker, value)
+        case Not(inner):
+            return Not(resolved(asker, inner))
+        case AnyOf(clauses):
+            return AnyOf(tuple(resolved(asker, each) for each in clauses))
+        case AllOf(clauses):
+            return AllOf(tuple(resolved(asker, each) for each in clauses))
+    return clause
+
+
+def state(asker: Asker, value: str) -> Clause:
+    if value == "closed":
+        return Not(asker.chats(STATES["open"]))  # most chats are closed, so the others are sooner told
+    return asker.chats(STATES[value])
+
+
+def agent(asker: Asker, value: str) -> Clause:
+    """Chats in which such an agent took part."""
+    ids = [value[1:]] if value.startswith("@") else people(asker.driver, "agent", value)
+    return asker.chats(TOOK_PART, asker.driver.list_param(ids)) if ids else NOTHING
+
+
+def customer(asker: Asker, value: str) -> Clause:
+    ids = [value[1:]] if value.startswith("@") else [value, *people(asker.driver, "customer", value)]
+    return asker.chats("c.customer_id IN_LIST", asker.driver.list_param(ids))
+
+
+def chat(asker: Asker, value: str) -> Clause:
+    beginning = value.lower()
+    if len(beginning) not in ID_LETTERS or not ID.fullmatch(beginning):
+        return NOTHING
+    return asker.chats("c.id LIKE ?", f"{beginning}%")
+
+
+def language(asker: Asker, value: str) -> Clause:
+    tag = value.lower().replace("_", "-")
+    return asker.chats(SPEAKS, tag, f"{tag}-%") if LANGUAGE.fullmatch(tag) else NOTHING
+
+
+def rating(asker: Asker, value: str) -> Clause:
+    return asker.chats(RATED, int(value))
+
+
+CONDITIONS: dict[str, Callable[[Asker, str], Clause]] = {
+    "is": state,
+    "agent": agent,
+    "customer": customer,
+    "chat": chat,
+    "lang": language,
+    "rating": rating,
+}
+
+
+def people(driver: Driver, table: str, name: str) -> list[str]:
+    """The ids of the customers or agents whose name has all these words."""
+    wanted = name_parts(name)
+    if not wanted:
+        return []
+    longest = max(wanted, key=len)  # letters and digits only, so nothing in it is a wildcard
+    maybe = f"SELECT id, name FROM {table} WHERE lower(name) LIKE ? OR {NAMES_OF_SIGNS[driver.dialect]}"  # noqa: S608
+    return [id for id, name in driver.rows(maybe, f"%{longest}%") if wanted <= name_parts(name)]
