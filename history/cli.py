@@ -42,6 +42,8 @@ def make_commands(
         """Check that the chain of a JSON transcript holds."""
         verdict = check_file(file)
         click.echo(f"The chain holds over all {verdict.events} events." if verdict.holds else verdict.reason)
+        if verdict.masked:
+            click.echo(f"In {verdict.masked} of them something is masked, so that their words cannot be checked.")
         sys.exit(0 if verdict.holds else 1)
 
     @click.command()

@@ -8,6 +8,7 @@ import orjson
 
 from history.clean import one_line
 from history.local_time import local_time
+from history.masking import mask, mask_data
 from history.rendering import environment
 from history.sentences import language_of
 from history.times import rfc3339
@@ -47,8 +48,8 @@ def as_html(transcript: Transcript, brand: str, locale: str, time_zone: str) -> 
 
 
 def as_json(transcript: Transcript) -> str:
-    """The record itself, for `verify.py`: every event with its salt and digest. Nothing is masked, because a
-    changed word would break the chain.
+    """The record itself, for `verify.py`: every event with its salt and the digest of what was written. Where that is
+    masked, the event is marked as `masked`; the chain holds, as after a redaction.
     """
     return orjson.dumps(document(transcript), option=orjson.OPT_INDENT_2).decode()
 
@@ -59,8 +60,10 @@ def document(transcript: Transcript) -> dict[str, Any]:
         "format": FORMAT,
         "chat": transcript.chat_id,
         "thread": transcript.thread,
-        "customer": transcript.customer,
-        "participants": [{"id": person.id, "role": person.role, "name": person.name} for person in transcript.people],
+        "customer": mask(transcript.customer),
+        "participants": [
+            {"id": person.id, "role": person.role, "name": mask(person.name)} for person in transcript.people
+        ],
         "previous": transcript.previous,
         "hash": transcript.entries[-1].hash if transcript.entries else transcript.previous,
         "events": [event_object(entry) for entry in transcript.entries],
@@ -69,6 +72,7 @@ def document(transcript: Transcript) -> dict[str, Any]:
 
 def event_object(entry: Entry) -> dict[str, Any]:
     """An event (protocol 3.2) with what its hash is made of (3.3)."""
+    data = mask_data(dict(entry.data))
     return {
         "seq": entry.seq,
         "hash": entry.hash,
@@ -77,7 +81,8 @@ def event_object(entry: Entry) -> dict[str, Any]:
         "id": entry.id,
         "thread": entry.thread,
         "at": rfc3339(entry.at_ms),
-        "data": dict(entry.data),
+        "data": data,
+        **({} if data == entry.data else {"masked": True}),
         "digest": entry.digest,
         "salt": entry.salt,
     }

@@ -1,7 +1,7 @@
 """Does a JSON transcript's chain hold (protocol 3.3)? Pure but for `check_file`, for `stillhere verify`.
 
-It finds any change of seq, kind, sender, id or data. It is no signature: who makes a transcript can make a
-chain. Thread numbers and times are no part of the chain.
+It finds any change of seq, kind, sender, id or data, but for the words of events in which something is masked: those it
+counts. It is no signature: who makes a transcript can make a chain. Thread numbers and times are no part of the chain.
 """
 
 from collections.abc import Mapping
@@ -27,6 +27,8 @@ class Verdict:
     """How many events hold, counted from the first."""
     reason: str = ""
     bad_seq: int | None = None
+    masked: int = 0
+    """How many of them are masked, so that their words are not those that were written."""
 
 
 def check_file(path: Path) -> Verdict:
@@ -54,7 +56,11 @@ def verify(document: Any) -> Verdict:
         before, previous = event["seq"], event["hash"]
     if document.get("hash") != previous:
         return Verdict(False, len(events), "events are missing at the end")
-    return Verdict(True, len(events))
+    return Verdict(True, len(events), masked=sum(is_masked(event) for event in events))
+
+
+def is_masked(event: Mapping[str, Any]) -> bool:
+    return event.get("masked") is True
 
 
 def check_shape(number: int, event: Any) -> None:
@@ -73,7 +79,11 @@ def what_is_wrong(event: Mapping[str, Any], before: int | None, previous: str) -
     """Why an event does not hold, given the number and the hash before it; empty when it does."""
     if before is not None and event["seq"] != before + 1:
         return f"event {before + 1} is missing"
-    if event["data"] != {"redacted": True} and digest_of(canonical(event["data"])) != event["digest"]:
+    if (
+        not is_masked(event)
+        and event["data"] != {"redacted": True}
+        and digest_of(canonical(event["data"])) != event["digest"]
+    ):
         return "the content is not what was written"
     fields = (event[name] for name in ("seq", "kind", "by", "id", "digest", "salt"))
     if chain(previous, *fields) != event["hash"]:

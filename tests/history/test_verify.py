@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from history.errors import Invalid
@@ -97,7 +96,14 @@ def test_what_is_no_transcript_is_refused_in_words(tmp_path: Path, content: byte
         check_file(file)
 
 
-def test_json_masks_nothing_because_it_is_the_record(scene: Scene) -> None:
-    scene.start()
-    scene.says(scene.customer, "4111 1111 1111 1111")
-    assert orjson.loads(as_json(scene.transcript()))["events"][-1]["data"] == {"text": "4111 1111 1111 1111"}
+def test_a_masked_number_breaks_no_chain_and_is_counted(scene: Scene) -> None:
+    scene.start(name="4111 1111 1111 1111")
+    scene.says(scene.customer, "It is 4111 1111 1111 1111")
+    record = document(scene.transcript())
+    assert record["events"][-1]["data"] == {"text": "It is •••• 1111"}
+    assert "4111 1111" not in as_json(scene.transcript())
+    verdict = verify(record)
+    assert verdict.holds
+    assert verdict.masked == sum("masked" in event for event in record["events"]) >= 1
+    record["events"][-1]["hash"] = "f" * 16
+    assert not verify(record).holds
