@@ -30,3 +30,12 @@ def isolated(text: str, direction: str) -> str:
     other = {"R", "AL"} if direction == "ltr" else {"L", "EN"}
     turns = any(unicodedata.bidirectional(sign) in other for sign in text)
     return f"\u2068{text}\u2069" if turns else text
+
+
+def direction_of(text: str, otherwise: str) -> str:
+    """Which way a line runs by its first letter that says so (UAX 9, P2 and P3): ltr or rtl."""
+    for sign in text:
+        kind = unicodedata.bidirectional(sign)
+        if kind in {"L", "R", "AL"}:
+            return "ltr" if kind == "L" else "rtl"
+    return otherwise

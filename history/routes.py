@@ -15,8 +15,9 @@ from history.journal import PAGE_LIMIT, Ack, ack_fields, read_after, read_before
 from history.models import INTERNAL, PUBLIC
 from history.state import chat_state, queues
 from history.times import now_ms, rfc3339
-from history.transcript import load_transcript
+from history.transcript import Transcript, load_transcript
 from history.transcript_formats import as_html, as_json, as_text
+from history.transcript_pdf import as_pdf
 from history.writer import Writer
 from history.wsgi import json_answer, number_argument, problem, read_body
 
@@ -24,7 +25,12 @@ CHATS_LIMIT = 50
 WHERE_THE_CUSTOMER_IS = (
     "SELECT u.locale, u.time_zone FROM customer u JOIN chat c ON c.customer_id = u.id WHERE c.pk = ?"
 )
-FORMATS = {"text": "text/plain", "html": "text/html", "json": "application/json"}
+FORMATS = {
+    "text": "text/plain; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "json": "application/json; charset=utf-8",
+    "pdf": "application/pdf",
+}
 
 
 def make_blueprint(store: Store, writer: Writer, brand: str, identify: Callable[[], Viewer]) -> Blueprint:
@@ -91,7 +97,7 @@ def make_blueprint(store: Store, writer: Writer, brand: str, identify: Callable[
         viewer = identify()
         form = request.args.get("format", "text")
         if form not in FORMATS:
-            raise Invalid("`format` must be text, html or json")
+            raise Invalid("`format` must be text, html, json or pdf")
         thread = number_argument("thread")
         with store.reading() as driver:
             place = place_in(driver, viewer, chat)
@@ -99,15 +105,10 @@ def make_blueprint(store: Store, writer: Writer, brand: str, identify: Callable[
             locale, time_zone = driver.row(WHERE_THE_CUSTOMER_IS, place.chat_pk) or ("en", "UTC")
         if not transcript.entries:
             raise NotFound("There is nothing in this chat yet")
-        body = {
-            "text": lambda: as_text(transcript, brand, locale, time_zone),
-            "html": lambda: as_html(transcript, brand, locale, time_zone),
-            "json": lambda: as_json(transcript),
-        }[form]()
         name = f"chat-{rfc3339(transcript.entries[0].at_ms)[:10]}.{'txt' if form == 'text' else form}"
         return Response(
-            body,
-            content_type=f"{FORMATS[form]}; charset=utf-8",
+            rendered(form, transcript, brand, locale, time_zone),
+            content_type=FORMATS[form],
             headers={
                 "Cache-Control": "no-store",
                 "Content-Disposition": f'attachment; filename="{name}"',
@@ -129,6 +130,18 @@ def make_blueprint(store: Store, writer: Writer, brand: str, identify: Callable[
             return json_answer({"items": colleagues(driver, now_ms()), "next": None})
 
     return blueprint
+
+
+def rendered(form: str, transcript: Transcript, brand: str, locale: str, time_zone: str) -> str | bytes:
+    """The transcript in one of FORMATS."""
+    match form:
+        case "json":
+            return as_json(transcript)
+        case "html":
+            return as_html(transcript, brand, locale, time_zone)
+        case "pdf":
+            return as_pdf(transcript, brand, locale, time_zone)
+    return as_text(transcript, brand, locale, time_zone)
 
 
 def page_arguments() -> tuple[int, int | None, int | None, int]:

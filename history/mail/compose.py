@@ -104,7 +104,7 @@ def text_part(letter: Letter) -> str:
         letter.resume_url,
         *letter.link_notes,
     ]
-    body = text_of(letter.layout, letter.layout.blocks(letter.entries)) or say("empty")
+    body = text_of(letter.layout, letter.blocks) or say("empty")
     footer = [RULE, *(line for note in letter.footer for line in (note.text, note.url) if line)]
     parts = [opening, footer] if letter.kind == "confirm" else [opening, [body], footer]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
@@ -112,7 +112,7 @@ def text_part(letter: Letter) -> str:
 
 def html_part(letter: Letter) -> tuple[str, bool]:
     """The HTML part, and whether it holds all that the mail is about."""
-    whole = html = html_of(letter, letter.layout.blocks(letter.entries))
+    whole = html = html_of(letter, letter.blocks)
     shorter = shortened(letter.layout, letter.entries)
     while encoded_bytes(html) > HTML_LIMIT_BYTES:
         html = html_of(letter, next(shorter))

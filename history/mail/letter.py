@@ -12,7 +12,7 @@ from history.local_time import local_time
 from history.masking import mask
 from history.sentences import language_of
 from history.transcript import Entry, Transcript
-from history.transcript_layout import Layout
+from history.transcript_layout import Block, Layout
 
 Kind = Literal["transcript", "away", "copy", "confirm"]
 
@@ -76,6 +76,10 @@ class Letter:
             return ()
         entries = self.transcript.entries
         return around_news(entries, self.new_since) if self.kind == "away" else entries
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        return self.layout.blocks(self.entries)
 
     @cached_property
     def brand_line(self) -> str:
