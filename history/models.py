@@ -97,6 +97,13 @@ class Chat(SQLModel, table=True):
     """When the last event was committed."""
 
 
+class Beginning(SQLModel, table=True):
+    """The message with which a chat began: sent again because its answer was lost, it must not begin another one."""
+
+    message_id: str = Field(primary_key=True)
+    chat_id: str
+
+
 class Thread(SQLModel, table=True):
     """One sitting inside a chat, from start or reopen to close."""
 

@@ -22,13 +22,24 @@ from history.content import (
     check_message_id,
 )
 from history.db import Transaction
-from history.errors import Invalid, StillhereError
+from history.errors import IdConflict, Invalid, StillhereError
 from history.journal import Ack, Join
 from history.models import Chat, Customer, Thread
 from history.outbox import MailPolicy
 from history.times import new_id, participant_id
 
 DEFAULT_NAME = "Customer"
+
+CLAIM = "INSERT INTO beginning (message_id, chat_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
+CLAIMED = "SELECT chat_id FROM beginning WHERE message_id = ?"
+RENEW = "UPDATE customer SET name = ?, email = ?, locale = ?, time_zone = ? WHERE id = ? AND name = ''"
+UNANSWERED = (
+    "SELECT c.pk, c.id, p.id, u.name, u.id FROM chat c JOIN customer u ON u.id = c.customer_id "
+    "JOIN participant p ON p.chat_pk = c.pk AND p.person_id = u.id AND p.last_seen_ms IS NULL "
+    'JOIN event e ON e.chat_pk = c.pk AND e.id = ? AND e."by" = p.id AND e.data = ? WHERE c.id = ? '
+    'AND NOT EXISTS (SELECT 1 FROM event l WHERE l.chat_pk = c.pk AND l."by" = p.id AND l.seq > e.seq)'
+)
+"""A chat of whose customer no more is known than the message with which it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +116,44 @@ def new_customer(transaction: Transaction, new: NewChat) -> str:
     return id
 
 
+def renew_customer(transaction: Transaction, customer_id: str, new: NewChat) -> str:
+    """A customer of whom nothing was left after an erasure says anew who they are. Returns the name."""
+    transaction.driver.run(RENEW, new.name, new.email, new.locale, new.time_zone, customer_id)
+    return new.name
+
+
+def claim_beginning(transaction: Transaction, new: NewChat, chat_id: str) -> str:
+    """Claims the first message for the chat that will have `chat_id`. Returns the id of the chat that begins with it,
+    which is another one if the same was asked before, on whatever server.
+    """
+    if not new.message or transaction.driver.run(CLAIM, new.message[0], chat_id):
+        return chat_id
+    row = transaction.driver.row(CLAIMED, new.message[0])
+    assert row is not None, "whoever could not claim it has waited for the one who has"
+    return str(row[0])
+
+
+def unanswered_place(transaction: Transaction, new: NewChat, chat_id: str) -> Place:
+    """The place of a new customer in the chat that began with the same message, and whose answer was lost on its way.
+    Raises IdConflict if it did arrive, as the customer was there since, or if other words came with the message's id.
+    """
+    assert new.message is not None, "only a message is found again"
+    row = transaction.driver.row(UNANSWERED, *new.message, chat_id)
+    if row is None:
+        raise IdConflict("A chat began with this message and has gone on; come back to it with its token")
+    pk, id, participant, name, customer_id = row
+    return Place(pk, id, participant, "customer", name, customer_id)
+
+
 def start_chat(
-    transaction: Transaction, policy: MailPolicy, customer_id: str, name: str, new: NewChat
+    transaction: Transaction, policy: MailPolicy, customer_id: str, name: str, new: NewChat, id: str = ""
 ) -> tuple[Place, Ack | None]:
-    """Starts a chat of the customer. Returns the customer's place in it, and the ack of the first message."""
+    """Starts a chat of the customer, perhaps with an `id` that was claimed. Returns the customer's place in it, and the
+    ack of the first message.
+    """
     now_ms = transaction.now_ms
     chat = Chat(
-        id=new_id(),
+        id=id or new_id(),
         customer_id=customer_id,
         subject=new.subject,
         page=new.page,

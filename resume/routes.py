@@ -10,9 +10,17 @@ from history.chats import Send
 from history.db import Store, Transaction
 from history.errors import Invalid, Unauthorized
 from history.outbox import MailPolicy
-from history.start import NewChat, check_new_chat, new_customer, start_chat
+from history.start import (
+    NewChat,
+    check_new_chat,
+    claim_beginning,
+    new_customer,
+    renew_customer,
+    start_chat,
+    unanswered_place,
+)
 from history.state import chat_state
-from history.times import now_ms
+from history.times import new_id, now_ms
 from history.writer import Writer
 from history.wsgi import json_answer, read_body
 from resume.links import Links
@@ -36,18 +44,17 @@ def make_blueprint(
         new = check_new_chat(body)
         viewer = identify() if "Authorization" in request.headers else None
         if viewer is None:
-            place, token = writer.write(partial(welcome, new, device()))
-            return json_answer(begun(place, token), 201)
+            place, token, is_new = writer.write(partial(welcome, new, device()))
+            return json_answer(begun(place, token), 201 if is_new else 200)
         if viewer.role != "customer":
             raise Invalid("Customers start chats")
         known = None if body.get("new") is True else newest_place(viewer)
         if known is None:
             check_may_start(viewer)
-            place = writer.write(partial(again, new, viewer))
-            return json_answer(begun(place, None), 201)
-        if new.message:
-            writer.append(Send(known, new.message[0], None, new.message[1], reopen=True))
-        return json_answer(begun(known, None), 200)
+        place, is_new = (known, False) if known else writer.write(partial(again, new, viewer))
+        if new.message and not is_new:
+            writer.append(Send(place, new.message[0], None, new.message[1], reopen=True))
+        return json_answer(begun(place, None), 201 if is_new else 200)
 
     @blueprint.post("/links/redeem")
     def redeem() -> Response:
@@ -58,13 +65,25 @@ def make_blueprint(
         )
         return json_answer({"token": token, "chat": chat})
 
-    def welcome(new: NewChat, device: str, transaction: Transaction) -> tuple[Place, str]:
-        customer_id = new_customer(transaction, new)
-        place, _ = start_chat(transaction, policy, customer_id, new.name, new)
-        return place, sessions.create(transaction, customer_id, device)
+    def welcome(new: NewChat, device: str, transaction: Transaction) -> tuple[Place, str, bool]:
+        """The chat of somebody whom we do not know, a token for it, and whether it is new."""
+        chat_id = new_id()
+        claimed = claim_beginning(transaction, new, chat_id)
+        if claimed == chat_id:
+            customer_id = new_customer(transaction, new)
+            place, _ = start_chat(transaction, policy, customer_id, new.name, new, chat_id)
+        else:
+            place = unanswered_place(transaction, new, claimed)
+        return place, sessions.create(transaction, place.person_id, device), claimed == chat_id
 
-    def again(new: NewChat, viewer: Viewer, transaction: Transaction) -> Place:
-        return start_chat(transaction, policy, viewer.person_id, viewer.name, new)[0]
+    def again(new: NewChat, viewer: Viewer, transaction: Transaction) -> tuple[Place, bool]:
+        """One more chat of a customer, and whether it is new."""
+        chat_id = new_id()
+        claimed = claim_beginning(transaction, new, chat_id)
+        if claimed != chat_id:
+            return place_in(transaction.driver, viewer, claimed), False
+        name = viewer.name or renew_customer(transaction, viewer.person_id, new)
+        return start_chat(transaction, policy, viewer.person_id, name, new, chat_id)[0], True
 
     def newest_place(viewer: Viewer) -> Place | None:
         with store.reading() as driver:

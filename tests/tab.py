@@ -117,8 +117,18 @@ class Tab:
             self._apply(chat, event, "public", "resume")
         copy.high = head
         self._take_state(chat, resume["state"])
+        if resume["reset"] == "erased":
+            self.forgets_own(chat)
+            return
         self._offer_again(chat)
         self._fill(chat)
+
+    def forgets_own(self, chat: str) -> None:
+        """Keeps nothing of what was written in a chat, and sends no more of it."""
+        self.outbox = [one for one in self.outbox if one.frame["chat"] != chat]
+        for message_id in [id for id, message in self.composed.items() if message.frame["chat"] == chat]:
+            del self.composed[message_id]
+            self.answers.pop(message_id, None)
 
     def _offer_again(self, chat: str) -> None:
         """The server may have lost what it had acknowledged: the sender has it still. Whatever is not in the copy is

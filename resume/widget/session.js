@@ -1,11 +1,12 @@
 /**
- * What this browser keeps to find the way back: the resume token, the chat, an unfinished message. `localStorage`, or
+ * What this browser keeps to find the way back: the resume token, the chat, an unfinished message, a chat's beginning. `localStorage`, or
  * memory where the browser refuses it; then the chat lives as long as the page.
  */
 
 const TOKEN = "stillhere.token";
 const CHAT = "stillhere.chat";
 const DRAFT = "stillhere.draft";
+const BEGINNING = "stillhere.beginning";
 
 /** @type {Map<string, string>} */ const memory = new Map();
 
@@ -28,9 +29,19 @@ export const session = {
     write(DRAFT, text || null);
   },
 
+  /** @returns {{id: string, text: string} | null} the first message of a chat, on its way; sent again it begins no other */
+  get beginning() {
+    return JSON.parse(read(BEGINNING) ?? "null");
+  },
+  /** @param {{id: string, text: string} | null} message */
+  set beginning(message) {
+    write(BEGINNING, message && JSON.stringify(message));
+  },
+
   /** @param {{token: string, chat?: string}} right */
   keep({ token, chat }) {
     write(TOKEN, token);
+    write(BEGINNING, null);
     if (chat) write(CHAT, chat);
   },
 

@@ -6,6 +6,7 @@ import { startChat } from "./api.js";
 import { Composer } from "./composer.js";
 import { h } from "./element.js";
 import { newId } from "./ids.js";
+import { session } from "./session.js";
 import { WORDS } from "./words.js";
 
 /**
@@ -21,20 +22,23 @@ export function makeStart({ brand, page, notice, text, begun }) {
   const name = h("input", { id: "name", autocomplete: "name", maxlength: "120", dir: "auto" });
   const email = h("input", { id: "email", type: "email", autocomplete: "email", maxlength: "254", "aria-describedby": "email-hint" });
   const composer = new Composer({ send });
-  composer.restore(text);
-  const message = { id: newId(), text: "" };
+  const message = session.beginning ?? { id: newId(), text: "" };
+  composer.restore(text || (session.draft ? "" : message.text));
   let busy = false;
 
-  /** The same text keeps its id over retries. @param {string} words */
+  /** The same text keeps its id over retries, and over pages. @param {string} words */
   async function send(words) {
     if (busy || !email.checkValidity()) return refuse(words, busy ? WORDS.notStarted : WORDS.badEmail);
     if (words !== message.text) Object.assign(message, { id: newId(), text: words });
+    session.beginning = message;
     busy = true;
     element.setAttribute("aria-busy", "true");
     try {
       begun(await startChat(beginning()));
     } catch (error) {
-      refuse(words, /** @type {{code?: string}} */ (error).code === "invalid" ? WORDS.badEmail : WORDS.notStarted);
+      const { code } = /** @type {{code?: string}} */ (error);
+      if (code === "id_conflict") message.id = newId(); // it has begun a chat that went on in another page
+      refuse(words, code === "invalid" ? WORDS.badEmail : WORDS.notStarted);
     }
     busy = false;
     element.setAttribute("aria-busy", "false");

@@ -53,9 +53,8 @@ def was_content(data: Any, event: Line) -> bool:
 
 
 def redactions(events: Iterable[Line]) -> dict[tuple[str, str, int], int]:
-    """Which events were redacted: (chat, stream, seq) to the seq of the redaction, which is told in the same stream."""
-    return {
-        (event["chat"], event["stream"], json.loads(event["data"])["seq"]): event["seq"]
-        for event in events
-        if event["kind"] == "redact"
-    }
+    """Which events were redacted: (chat, stream, seq) to the seq of the redaction, which is told in the same stream. In
+    an erased chat redactions name nothing any more.
+    """
+    told = ((event, json.loads(event["data"])) for event in events if event["kind"] == "redact")
+    return {(event["chat"], event["stream"], data["seq"]): event["seq"] for event, data in told if data != REDACTED}

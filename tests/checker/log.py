@@ -43,7 +43,7 @@ def ids_are_unique(_record: list[Line], dump: Dump) -> Violations:
 
 def chains_hold(_record: list[Line], dump: Dump) -> Violations:
     """I3: each stream is numbered 1 to head without a gap, its hashes follow from what it holds, and what a redaction
-    names is gone.
+    names is gone, or all of an erased chat.
     """
     streams: dict[tuple[str, str], list[Line]] = defaultdict(list)
     for event in dump.events:
@@ -61,6 +61,8 @@ def chains_hold(_record: list[Line], dump: Dump) -> Violations:
                 last = event["hash"]
             if chat[f"{prefix}hash"] != last:
                 yield f"the hash of {id} is not that of its last event"
+            if 0 < chat["head"] <= chat["floor"] and any(json.loads(event["data"]) != REDACTED for event in events):
+                yield f"{id} was erased, and its {stream} stream still has data"
     for id, stream, seq in redactions(dump.events):
         if any(event["seq"] == seq and json.loads(event["data"]) != REDACTED for event in streams[id, stream]):
             yield f"event {seq} of {id} was redacted, and its data are still there"

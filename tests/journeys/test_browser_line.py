@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket, WebSocketRoute, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, WebSocket, WebSocketRoute, expect
 
 from tests.browsers import OPTIONS, PATIENCE_MS, RETURN_MS, device, log, say, sign_in, waiting
 from tests.conftest import MakeDatabase, Serve, servers
@@ -132,6 +132,26 @@ def answer(record: Record, server: Server, page: Page) -> Agent:
     robin.says("Here I am")
     expect(log(page)).to_contain_text("Here I am")
     return robin
+
+
+def test_a_beginning_whose_answer_was_lost_begins_one_chat(browser: Browser, serve: Serve) -> None:
+    server = serve()
+    with device(browser) as of_ann:
+        page = open_chat(of_ann, server)
+
+        def lose_answer(route: Route) -> None:
+            route.fetch()
+            route.abort()
+
+        page.route("**/api/v1/chats", lose_answer, times=1)
+        say(page, "Hello")
+        expect(page.get_by_text("This could not be sent")).to_be_visible()
+        page.reload()
+        field = page.get_by_role("textbox", name="Message")
+        expect(field).to_have_value("Hello")
+        field.press("Enter")
+        expect(sent(page)).to_have_count(1)
+    assert said(server) == ["Hello"]
 
 
 # Two tabs with one outbox

@@ -207,6 +207,7 @@ DOCTORED: list[tuple[str, str, Doctor]] = [
     ("I4", "one saw other words", lambda record, _: line(record, ev="apply", id="r1").update(data={"text": "Drei"})),
     ("I5", "an event was skipped", lambda record, _: record.remove(line(record, ev="apply", id="a2", actor="Ann"))),
     ("I3", "a redacted event still holds its data", redacted_in_word_only),
+    ("I3", "an erased chat still holds its data", lambda _, dump: dump.chats[CHAT].update(floor=7)),
     ("I4", "one was given redacted words anew", given_behind_a_redaction),
     ("I5", "a resume was capped with the oldest", capped_with_the_oldest),
     (

@@ -143,9 +143,7 @@ class CrowdTab(Tab):
         if self.is_connected:
             self.tells(type="unwatch", chats=[chat])
         self.copies.pop(chat, None)
-        for message_id in [id for id, message in self.composed.items() if message.frame["chat"] == chat]:
-            del self.composed[message_id]
-            self.answers.pop(message_id, None)
+        self.forgets_own(chat)
 
 
 class Crowd:
