@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
+from history.db import Store
 from search.engine import Engine
+from search.postgres_engine import PostgresEngine
 from search.tantivy_engine import TantivyEngine
 from search.whoosh_engine import WhooshEngine
 
@@ -22,6 +24,16 @@ def whoosh(folder: Path) -> Iterator[WhooshEngine]:
 @contextmanager
 def tantivy(folder: Path) -> Iterator[TantivyEngine]:
     with closing(TantivyEngine(folder, PATIENCE_SECONDS)) as engine:
+        assert engine.claim()
+        engine.reset()
+        yield engine
+
+
+@contextmanager
+def postgres(url: str) -> Iterator[PostgresEngine]:
+    """In the database at `url`."""
+    store = Store(url)
+    with closing(store), closing(PostgresEngine(store, PATIENCE_SECONDS)) as engine:
         assert engine.claim()
         engine.reset()
         yield engine

@@ -1,0 +1,249 @@
+"""The engine of a fleet: full text search of PostgreSQL, in the record's database (`engine.py` says what an engine
+does). Needs the extra `postgres`, and is imported only where it was chosen.
+
+Every server searches; the one that holds a lock of the database indexes, and writes on the very connection that holds
+it, so that whoever has lost the lock cannot write.
+"""
+
+import logging
+import secrets
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+from psycopg.errors import QueryCanceled
+
+from history.db import Cursor, Store
+from history.errors import Busy
+from search.engine import EXACT_HITS, SEARCH_SECONDS, Ask, Document, Edition, Facets, Hits, Key, Scope
+from search.places import read_cursor
+from search.postgres_page import (
+    EVERYWHERE,
+    NO_SCORE,
+    RECENT,
+    Wanted,
+    hits_in,
+    in_order,
+    rarities,
+    score_of,
+)
+from search.postgres_query import Condition, condition_of
+from search.postgres_tables import DROP, FORMAT, TABLES, places_of, row_of, words_in
+from search.postgres_vocabulary import Expansion, count_words, frequencies, is_known, near_to
+from search.query import Query
+
+INDEX_LOCK = 7_465_740
+"""The number of the advisory lock of the one server that indexes."""
+
+IDENTITY_BITS = 62
+"""An identity fits into a signed number of eight bytes."""
+
+FIRST_SHARE = 0.7
+"""How much of its time a search may take before it looks among the newest messages only."""
+
+SEARCH_SETTINGS = (
+    "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '64MB'; "
+    "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL statement_timeout = {ms}; SAVEPOINT search"
+)
+AFTER_TIMEOUT = "ROLLBACK TO search; SET LOCAL statement_timeout = {ms}"
+
+EDITION = "SELECT identity, commits FROM search_edition WHERE format = %s"
+CHECKED = (
+    "SELECT identity, commits FROM search_edition "
+    "WHERE format = %s AND messages = (SELECT count(*) FROM search_message)"
+)
+BEGIN = "INSERT INTO search_edition VALUES (%s, %s, 0, 0)"
+COUNT = "SELECT messages FROM search_edition"
+NEXT = "UPDATE search_edition SET commits = commits + 1, messages = messages + %s RETURNING identity, commits"
+
+DELETE = (
+    "DELETE FROM search_message AS message USING unnest(%s::bigint[], %s::smallint[], %s::bigint[]) "
+    "AS gone (chat_pk, stream, seq) WHERE message.chat_pk = gone.chat_pk AND message.stream = gone.stream "
+    "AND message.seq = gone.seq RETURNING tsvector_to_array(message.words)"
+)
+ADD = "COPY search_message (at_ms, chat_pk, seq, stream, month, shown, words, pieces) FROM STDIN"
+BEYOND = (
+    "SELECT chat_pk, stream, seq FROM search_message LEFT JOIN "
+    "unnest(%s::bigint[], %s::smallint[], %s::bigint[]) AS kept (chat_pk, stream, head) USING (chat_pk, stream) "
+    "WHERE seq > coalesce(head, 0)"
+)
+
+log = logging.getLogger("stillhere.search")
+
+
+class PostgresEngine:
+    """Search in the database of `store`. `search_seconds` is what a search may take before it answers with what it
+    has.
+    """
+
+    def __init__(self, store: Store, search_seconds: float = SEARCH_SECONDS) -> None:
+        self.store = store
+        self.search_seconds = search_seconds
+        self.dsn = store.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self.doubt = False
+        self.owner: psycopg.Connection[Any] | None = None
+        """The connection that holds the lock."""
+
+    def claim(self) -> bool:
+        if self.owner is not None and not self.owner.closed:
+            return True
+        owner = psycopg.connect(self.dsn, autocommit=True)
+        row = owner.execute("SELECT pg_try_advisory_lock(%s)", (INDEX_LOCK,)).fetchone()
+        if not row or not row[0]:
+            owner.close()
+            return False
+        self.owner = owner
+        return True
+
+    def check(self) -> Edition | None:
+        self.doubt = False
+        try:
+            with self.store.reading() as driver:
+                driver.cursor.execute(CHECKED, (FORMAT,))
+                found = driver.cursor.fetchone()
+        except psycopg.errors.UndefinedTable:
+            return None
+        except psycopg.Error as error:
+            log.warning("the search index cannot be used: %s", error)
+            return None
+        return Edition(*found) if found else None
+
+    def reset(self) -> Edition:
+        edition = Edition(secrets.randbits(IDENTITY_BITS), 0)
+        with self._writing() as cursor:
+            cursor.execute(DROP)
+            for statement in TABLES:
+                cursor.execute(statement)
+            cursor.execute(BEGIN, (FORMAT, edition.identity))
+        return edition
+
+    def commit(self, added: Iterable[Document], deleted: Collection[Key] = ()) -> Edition:
+        kept = {document.key: document for document in added}
+        with self._writing() as cursor:
+            words, fewer = delete(cursor, {*deleted, *kept})  # what is there already is replaced
+            add(cursor, kept.values(), words)
+            count_words(cursor, words)
+            row = cursor.execute(NEXT, (len(kept) - fewer,)).fetchone()
+        assert row, "the edition is made together with the tables"
+        return Edition(*row)
+
+    def cut(self, heads: Mapping[tuple[int, int], int]) -> Edition:
+        chats, streams, seqs = [chat for chat, _ in heads], [stream for _, stream in heads], list(heads.values())
+        with self._reading() as cursor:
+            cursor.execute(BEYOND, (chats, streams, seqs))
+            beyond = [Key(*row) for row in cursor.fetchall()]
+        return self.commit((), beyond)
+
+    def search(self, query: Query, scope: Scope, ask: Ask) -> Hits:
+        if ask.cursor:
+            read_cursor(ask.cursor)
+        nothing = Hits(0, 0, (), facets=Facets({}, {}, {}) if ask.facets else None)
+        if scope.is_empty():
+            return nothing
+        until = time.monotonic() + self.search_seconds
+        with self._reading() as cursor:
+            cursor.execute(SEARCH_SETTINGS.format(ms=milliseconds(self.search_seconds * FIRST_SHARE)))
+            try:
+                expansion = Expansion(cursor)
+                condition = condition_of(query, scope, expansion.words)
+                score = score_in(cursor, query) if ask.sort == "best" else NO_SCORE
+            except QueryCanceled:
+                return replace(nothing, partial=True)
+            wanted = Wanted(condition, score, ask)
+            try:
+                hits = all_hits(cursor, wanted)
+                return replace(hits, partial=hits.partial or expansion.cut)
+            except QueryCanceled:
+                cursor.execute(AFTER_TIMEOUT.format(ms=milliseconds(until - time.monotonic())))
+            try:
+                return replace(hits_in(cursor, wanted, RECENT), partial=True)
+            except QueryCanceled:
+                return replace(nothing, partial=True)
+
+    def frequencies(self, terms: Collection[str]) -> Mapping[str, int]:
+        with self._reading() as cursor:
+            return frequencies(cursor, terms)
+
+    def near_words(self, word: str, near: int) -> list[str]:
+        with self._reading() as cursor:
+            return [
+                other
+                for other, count in near_to(cursor, word, near)
+                if other != word and is_known(cursor, other, count)
+            ]
+
+    def count(self) -> int:
+        with self._reading() as cursor:
+            cursor.execute(COUNT)
+            return int(cursor.fetchone()[0])
+
+    def close(self) -> None:
+        if self.owner is not None:
+            self.owner.close()
+            self.owner = None
+
+    @contextmanager
+    def _reading(self) -> Iterator[Cursor]:
+        """A snapshot of the database. Raises Busy; whatever is wrong with the tables puts the index in doubt."""
+        try:
+            with self.store.reading() as driver:
+                yield driver.cursor
+        except psycopg.Error as error:
+            log.exception("the index could not be read")
+            self.doubt = True
+            raise Busy("The search index is being made again; please try later", after_ms=5000) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[psycopg.Cursor[Any]]:
+        """One transaction on the connection that holds the lock."""
+        if self.owner is None:
+            raise Busy("Another server indexes")
+        with self.owner.transaction(), self.owner.cursor() as cursor:
+            yield cursor
+
+
+def delete(cursor: psycopg.Cursor[Any], keys: Collection[Key]) -> tuple[Counter[str], int]:
+    """How much rarer words have become (as negative numbers), and how many messages were deleted."""
+    words: Counter[str] = Counter()
+    if not keys:
+        return words, 0
+    cursor.execute(DELETE, tuple(map(list, zip(*keys, strict=True))))
+    deleted = cursor.fetchall()
+    for (lexemes,) in deleted:
+        words.subtract(words_in(lexemes))
+    return words, len(deleted)
+
+
+def add(cursor: psycopg.Cursor[Any], documents: Iterable[Document], words: Counter[str]) -> None:
+    """Counts their words, too."""
+    with cursor.copy(ADD) as copy:
+        for document in documents:
+            places = places_of(document.text)
+            words.update(places.keys())
+            copy.write_row(row_of(document, places))
+
+
+def all_hits(cursor: Cursor, wanted: Wanted) -> Hits:
+    hits = hits_in(cursor, wanted, EVERYWHERE)
+    if hits.total < EXACT_HITS or not hits.partial:
+        return hits
+    if wanted.ask.sort != "best" and not wanted.ask.collapse:
+        return in_order(cursor, wanted, hits)
+    recent = hits_in(cursor, wanted, RECENT)
+    return replace(hits, items=recent.items, next=recent.next)
+
+
+def score_in(cursor: Cursor, query: Query) -> Condition:
+    cursor.execute(COUNT)
+    count = int(cursor.fetchone()[0])
+    terms = [term for words in query.words for term in words.terms]
+    return score_of(query.words, rarities(count, frequencies(cursor, terms), query.words))
+
+
+def milliseconds(seconds: float) -> int:
+    """For a time limit of PostgreSQL, where 0 means none."""
+    return max(1, int(seconds * 1000))

@@ -1,0 +1,161 @@
+"""How messages lie in PostgreSQL for search: tables of our own beside the record's, made and dropped by the engine, as
+they are a cache. Called by the other `postgres_` modules.
+
+A message's tsvector holds the words of `words.py` with their positions, its stems, and its tags: PostgreSQL's own
+parser never sees a text. What a tsvector cannot hold of a long text (a word at more than 255 places, places beyond
+16,383) is there once more in pieces, for phrases.
+"""
+
+import hashlib
+import unicodedata
+import zlib
+from base64 import b64encode
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
+from typing import NamedTuple
+
+from search.engine import Document
+from search.facts import SHOWN_TAGS
+from search.names import names
+from search.parser import TERMS
+from search.places import PLACE_FORM, month_of
+from search.stems import STEM_MARK
+
+FORMAT = f"1 {unicodedata.unidata_version}"
+"""Raise the number when tables or tokenizer change; another Unicode may cut other words, too."""
+
+TABLES = (
+    "CREATE TABLE search_edition (format text, identity bigint, commits bigint, messages bigint)",
+    "CREATE TABLE search_message (at_ms bigint NOT NULL, chat_pk bigint NOT NULL, seq bigint NOT NULL, "
+    "stream smallint NOT NULL, month text NOT NULL, shown text NOT NULL, words tsvector NOT NULL, "
+    "pieces tsvector[], PRIMARY KEY (chat_pk, stream, seq))",
+    "CREATE INDEX search_message_in_time ON search_message (at_ms, chat_pk, stream, seq)",
+    "CREATE INDEX search_message_words ON search_message USING gin (words) WITH (fastupdate = off)",
+    'CREATE TABLE search_word (word text COLLATE "C" PRIMARY KEY, messages bigint NOT NULL, near integer[]) '
+    "WITH (fillfactor = 50)",
+    "CREATE INDEX search_word_near ON search_word USING gin (near)",
+)
+DROP = "DROP TABLE IF EXISTS search_edition, search_message, search_word"
+
+TAG_MARK = "@"
+"""Begins a tag among the words; no word begins so."""
+
+PLAIN_TAG_LETTERS = 24
+HASH_BYTES = 12
+"""Longer tags, which have somebody's id in them, are kept as hashes."""
+
+BLANK = "\x1f"
+"""Stands between tags: no tag has it."""
+
+LAST_PLACE, PLACES = 16_383, 255
+"""What a tsvector can hold: the highest place, and the places of one word."""
+
+PIECE_PLACES = PLACES
+PIECE_STEP = PIECE_PLACES - TERMS
+"""Pieces overlap by the longest phrase."""
+
+NEAR_LETTERS = 8
+"""Of a word's first letters up to two are left out: two words that are near have such a rest in common."""
+
+TWO_WRONG_LETTERS = 6
+"""Shorter words are never near another by two wrong letters: those that are looked for have eight."""
+
+
+class Row(NamedTuple):
+    """A message as it lies in the table."""
+
+    at_ms: int
+    chat_pk: int
+    seq: int
+    stream: int
+    month: str
+    shown: str
+    words: str
+    pieces: list[str] | None
+
+
+def row_of(document: Document, places: Mapping[str, list[int]]) -> Row:
+    key = document.key
+    tags = [tag_word(tag) for tag in (*document.tags, customer_tag(document.customer_id))]
+    shown = BLANK.join(sorted(tag for tag in document.tags if tag.startswith(SHOWN_TAGS)))
+    month = month_of(PLACE_FORM.pack(document.at_ms, *key))
+    words = " ".join((vector(places), *map(quoted, tags)))
+    return Row(document.at_ms, key.chat_pk, key.seq, key.stream, month, shown, words, pieces_of(places))
+
+
+def places_of(text: str) -> dict[str, list[int]]:
+    """Word → where it stands, from 1 on."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for name, place in names(text):
+        places[name].append(place + 1)
+    return places
+
+
+def vector(places: Mapping[str, list[int]]) -> str:
+    """As PostgreSQL reads a tsvector. A stem needs no place."""
+    return " ".join(
+        quoted(name) if name.startswith(STEM_MARK) else f"{quoted(name)}:{','.join(map(str, at))}"
+        for name, at in places.items()
+    )
+
+
+def pieces_of(places: Mapping[str, list[int]]) -> list[str] | None:
+    """The text in overlapping pieces, if it is too long for one tsvector."""
+    last = max((at[-1] for at in places.values()), default=0)
+    if last <= LAST_PLACE and all(len(at) <= PLACES for at in places.values()):
+        return None
+    return [vector(dict(piece(places, begin))) for begin in range(0, last, PIECE_STEP)]
+
+
+def piece(places: Mapping[str, list[int]], begin: int) -> Iterator[tuple[str, list[int]]]:
+    for name, at in places.items():
+        inside = [place - begin for place in at if begin < place <= begin + PIECE_PLACES]
+        if inside:
+            yield name, inside
+
+
+def quoted(word: str) -> str:
+    """A word of a tsvector or a tsquery."""
+    doubled = word.replace("\\", "\\\\").replace("'", "''")
+    return f"'{doubled}'"
+
+
+def customer_tag(customer_id: str) -> str:
+    """No query can name it; a scope does."""
+    return f"{TAG_MARK}customer:{customer_id}"
+
+
+def tag_word(tag: str) -> str:
+    if len(tag) <= PLAIN_TAG_LETTERS:
+        return TAG_MARK + tag
+    digest = hashlib.blake2b(tag.encode(), digest_size=HASH_BYTES).digest()
+    return f"{TAG_MARK}#{b64encode(digest).decode()}"
+
+
+def near_numbers(word: str, wrong: int) -> list[int]:
+    """What is left of the word's beginning when up to `wrong` letters are left out, as numbers. Two words that differ
+    in at most `wrong` letters have one in common (as have their beginnings of equal length).
+    """
+    beginning = word[:NEAR_LETTERS]
+    rests = {
+        "".join(letter for at, letter in enumerate(beginning) if at not in left_out)
+        for count in range(min(wrong, len(beginning)) + 1)
+        for left_out in combinations(range(len(beginning)), count)
+    }
+    return sorted({zlib.crc32(rest.encode()) - 2**31 for rest in rests})
+
+
+def kept_near_numbers(word: str) -> list[int] | None:
+    if word.startswith(STEM_MARK):
+        return None
+    return near_numbers(word, 2 if len(word) >= TWO_WRONG_LETTERS else 1)
+
+
+def is_word(lexeme: str) -> bool:
+    """Or a stem; not a tag."""
+    return not lexeme.startswith(TAG_MARK)
+
+
+def words_in(lexemes: Iterable[str]) -> list[str]:
+    return list(filter(is_word, lexemes))

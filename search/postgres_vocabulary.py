@@ -1,0 +1,90 @@
+"""The words of an index in PostgreSQL: how often they occur, which begin so, which are near. Called by
+`postgres_engine.py`.
+"""
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from history.db import Cursor
+from search.engine import EXPANSIONS, KNOWN_CHATS
+from search.postgres_tables import kept_near_numbers, near_numbers, quoted
+from search.query import Words
+from search.spelling import is_near
+
+LAST_LETTER = "\U0010ffff"
+
+FREQUENCIES = "SELECT word, messages FROM search_word WHERE word = ANY(%s) AND messages > 0"
+BEGINNING = (
+    "SELECT word FROM search_word WHERE word >= %s AND word < %s AND messages > 0 ORDER BY messages DESC LIMIT %s"
+)
+NEAR = "SELECT word, messages FROM search_word WHERE near && %s AND messages > 0 ORDER BY messages DESC, word"
+CHATS = (
+    "SELECT count(DISTINCT chat_pk), count(*) FROM "
+    "(SELECT chat_pk FROM search_message WHERE words @@ %s::tsquery LIMIT %s) AS some"
+)
+SOME_MESSAGES = 1000
+
+RISE = (
+    "UPDATE search_word SET messages = search_word.messages + new.messages "
+    "FROM unnest(%s::text[], %s::bigint[]) AS new (word, messages) WHERE search_word.word = new.word "
+    "RETURNING search_word.word"
+)
+NEW_WORDS = "COPY search_word (word, messages, near) FROM STDIN"
+
+
+@dataclass(slots=True)
+class Expansion:
+    """The words that beginnings and spellings stand for."""
+
+    cursor: Cursor
+    cut: bool = False
+    """One stood for too many."""
+
+    def words(self, words: Words) -> list[str]:
+        if words.prefix:
+            letters = words.terms[0]
+            self.cursor.execute(BEGINNING, (letters, letters + LAST_LETTER, EXPANSIONS + 1))
+            found = [word for (word,) in self.cursor.fetchall()]
+        else:
+            found = [word for word, _ in near_to(self.cursor, words.terms[0], words.near)]
+        self.cut = self.cut or len(found) > EXPANSIONS
+        return found[:EXPANSIONS]
+
+
+def near_to(cursor: Cursor, word: str, near: int) -> list[tuple[str, int]]:
+    """(word, in how many messages), most frequent first."""
+    cursor.execute(NEAR, (near_numbers(word, near),))
+    return [(other, count) for other, count in cursor.fetchall() if is_near(word, other, near)]
+
+
+def frequencies(cursor: Cursor, terms: Collection[str]) -> dict[str, int]:
+    cursor.execute(FREQUENCIES, (list(terms),))
+    return {word: int(count) for word, count in cursor.fetchall()}
+
+
+def is_known(cursor: Cursor, word: str, count: int) -> bool:
+    """Whether the word, which is in `count` messages, is in at least KNOWN_CHATS chats."""
+    if count < KNOWN_CHATS:
+        return False
+    for limit in (SOME_MESSAGES, count):
+        cursor.execute(CHATS, (quoted(word), limit))
+        chats, messages = cursor.fetchone()
+        if chats >= KNOWN_CHATS or messages < limit:
+            break
+    return bool(chats >= KNOWN_CHATS)
+
+
+def count_words(cursor: psycopg.Cursor[Any], changes: Counter[str]) -> None:
+    """Adds to the words' frequencies; words that are new come in."""
+    changed = {word: by for word, by in changes.items() if by}
+    if not changed:
+        return
+    cursor.execute(RISE, (list(changed), list(changed.values())))
+    new = changed.keys() - {word for (word,) in cursor.fetchall()}
+    with cursor.copy(NEW_WORDS) as copy:
+        for word in new:
+            copy.write_row((word, changed[word], kept_near_numbers(word)))

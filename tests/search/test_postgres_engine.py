@@ -1,0 +1,124 @@
+"""The engine of a fleet: long texts, one server that writes, tables that others may touch, and a time limit."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg
+import pytest
+
+from history.db import Store
+from history.errors import Busy
+from search.parser import TERMS, parse
+from search.postgres_engine import PostgresEngine
+from tests.conftest import MakeDatabase
+from tests.search.engines import postgres
+from tests.search.index import EVERYTHING, FIRST_PAGE, START_MS, find, message
+
+
+@pytest.fixture(scope="module")
+def url(make_postgres: MakeDatabase) -> Iterator[str]:
+    with make_postgres() as url:
+        yield url
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[PostgresEngine]:
+    with postgres(url) as engine:
+        yield engine
+
+
+def test_phrases_are_found_at_every_place_of_a_long_text(engine: PostgresEngine) -> None:
+    """A tsvector knows 255 places of a word, and none beyond 16,383."""
+    text = "a b " * 1900 + "a c " * 1900 + "京" * 2000 + " a d"
+    engine.commit([message(1, text), message(2, "a " * 8000 + "e"), message(3, "d a c")])
+    for phrase, found in {
+        '"a b"': [1],
+        '"b a c"': [1],
+        '"a c a"': [1],
+        '"京京京 a d"': [1],
+        '"a a e"': [2],
+        '"b c"': [],
+        '"d a c"': [3],
+        '"' + "a " * TERMS + '"': [2],
+        '"' + "a " * (TERMS - 1) + 'e"': [2],
+    }.items():
+        assert find(engine, phrase) == found, phrase
+
+
+def test_a_long_text_of_many_words_is_found_by_each(engine: PostgresEngine) -> None:
+    words = [f"w{number}" for number in range(2500)]
+    engine.commit([message(1, " ".join(words)), message(2, "\\ ' '' :1A w7 & | ! <-> %s")])
+    assert find(engine, "w0 w1234 w2499") == [1]
+    assert find(engine, '"w1233 w1234"') == [1]
+    assert find(engine, "w7") == [2, 1]
+
+
+def test_one_server_writes_all_search_and_another_takes_over(url: str, engine: PostgresEngine) -> None:
+    with closing(Store(url)) as store, closing(PostgresEngine(store, 60.0)) as other:
+        edition = engine.commit([message(1, "coat")])
+        assert not other.claim()
+        with pytest.raises(Busy):
+            other.commit([message(2, "coat")])
+        assert find(other, "coat") == [1]
+        engine.close()
+        assert other.claim() and other.check() == edition
+        other.commit([message(2, "coat")])
+        assert find(engine, "coat") == [2, 1]
+
+
+def test_a_server_that_lost_its_connection_writes_nothing_before_it_has_the_lock_again(
+    url: str, engine: PostgresEngine
+) -> None:
+    engine.commit([message(1, "coat")])
+    assert engine.owner
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("SELECT pg_terminate_backend(%s)", (engine.owner.info.backend_pid,))
+    with pytest.raises(psycopg.OperationalError):
+        engine.commit([message(2, "coat")])
+    assert find(engine, "coat") == [1]
+    assert engine.claim()
+    engine.commit([message(2, "coat")])
+    assert find(engine, "coat") == [2, 1]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM search_message WHERE seq = 1",
+        "DROP TABLE search_message",
+        "DROP TABLE search_edition",
+        "UPDATE search_edition SET format = 'another'",
+    ],
+)
+def test_an_index_that_was_touched_is_not_trusted(url: str, engine: PostgresEngine, damage: str) -> None:
+    engine.commit([message(1, "coat"), message(2, "coat")])
+    assert engine.check()
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(damage)
+    assert engine.check() is None
+    before = engine.reset()
+    assert engine.check() == before and engine.count() == 0
+
+
+def test_tables_that_vanish_put_the_index_in_doubt(url: str, engine: PostgresEngine) -> None:
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("DROP TABLE search_message")
+    with pytest.raises(Busy):
+        find(engine, "coat")
+    assert engine.doubt
+
+
+def test_a_commit_that_fails_leaves_nothing(engine: PostgresEngine) -> None:
+    before = engine.commit([message(1, "coat")])
+    with pytest.raises(psycopg.DataError):
+        engine.commit([message(2, "coat"), message(2**63, "coat")])
+    assert engine.check() == before and find(engine, "coat") == [1]
+    assert engine.frequencies(["coat"]) == {"coat": 1}
+
+
+def test_a_search_without_time_says_that_there_may_be_more(engine: PostgresEngine) -> None:
+    words = " ".join(f"word{number}" for number in range(60))
+    engine.commit([message(seq, f"{words} {words[::-1]}") for seq in range(1, 3000)])
+    engine.search_seconds = 0.001
+    query = parse(" ".join(f"-x{number} word{number}*" for number in range(9, 19)), START_MS, "c1")
+    assert engine.search(query, EVERYTHING, FIRST_PAGE).partial
