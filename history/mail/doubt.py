@@ -19,7 +19,7 @@ KEEP_BODY_MS = 7 * DAY_MS
 """How long the bytes of a mail in doubt, a key to its chat, are kept for whoever decides."""
 
 IN_DOUBT = (
-    "SELECT i.id, i.message_id, i.lease_owner, i.done_ms, i.resends, "
+    "SELECT i.id, i.bounce_token, i.done_ms, i.resends, "
     "EXISTS (SELECT 1 FROM mail_event e WHERE e.item_id = i.id AND e.kind <> 'manual') OR "
     "EXISTS (SELECT 1 FROM mail_inbound a WHERE a.item_id = i.id) "
     "FROM outbox_item i WHERE i.state = 'uncertain' AND i.body IS NOT NULL"
@@ -40,11 +40,11 @@ Step = Literal["taken", "not taken", "resend", "forget"]
 
 @dataclass(frozen=True, slots=True)
 class Doubtful:
-    """An outbox item in doubt since `since_ms`, in the hands of `owner` then. `heard`: something came back of it."""
+    """An outbox item in doubt since `since_ms`. `heard`: something came back of it."""
 
     id: str
-    message_id: str
-    owner: str
+    bounce_token: str
+    """In the envelope, so the server knows the mail by it."""
     since_ms: int
     resends: int
     heard: bool
@@ -56,8 +56,8 @@ Evidence = Callable[[Doubtful], bool | None]
 
 def read_in_doubt(driver: Driver) -> list[Doubtful]:
     return [
-        Doubtful(id, message_id, owner, since_ms, resends, bool(heard))
-        for id, message_id, owner, since_ms, resends, heard in driver.rows(IN_DOUBT)
+        Doubtful(id, bounce_token, since_ms, resends, bool(heard))
+        for id, bounce_token, since_ms, resends, heard in driver.rows(IN_DOUBT)
     ]
 
 

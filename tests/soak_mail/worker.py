@@ -1,0 +1,38 @@
+"""A process that does nothing but send mail, as the mail worker of a server would."""
+
+import os
+import threading
+from functools import partial
+from pathlib import Path
+
+from history import journal
+from history.db import Store, Transaction
+from history.mail.addresses import MailAddresses
+from history.mail.prepare import House
+from history.mail.smtp import Connection, MailSettings
+from history.mail.worker import Habits, MailWorker
+from history.outbox import MailPolicy
+from history.times import DAY_MS
+from history.writer import Writer, only_answer
+from tests.soak_mail.evidence import SinkLog
+
+LEASE_MS = 3000
+DOMAIN = "soak.test"
+ADDRESSES = MailAddresses(("key",), f"chat@{DOMAIN}", f"r+{{token}}@{DOMAIN}", f"b+{{token}}@{DOMAIN}")
+
+
+def link(_transaction: Transaction, chat_id: str, _customer_id: str) -> str:
+    return f"https://{DOMAIN}/{chat_id}"
+
+
+def work(url: str, port: int, log_path: Path) -> None:
+    """Sends mail until it is killed."""
+    store = Store(url)
+    writer = Writer(store, partial(journal.apply, MailPolicy(0, DOMAIN)), only_answer)
+    writer.start()
+    settings = MailSettings(f"w{os.getpid()}.{DOMAIN}", "127.0.0.1", port, tls="none")
+    house = House("Soak", DOMAIN, f"https://{DOMAIN}", ADDRESSES, link, DAY_MS)
+    habits = Habits(evidence=SinkLog(log_path).evidence, lease_ms=LEASE_MS)
+    worker = MailWorker(store, writer, house, partial(Connection, settings), habits)
+    worker.start()
+    threading.Event().wait()
