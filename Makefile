@@ -3,7 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check bench soak format lock
+.PHONY: run test check bench soak soak-mail format lock
 
 run: .venv/run
 	$(BIN)/stillhere demo --port $(PORT)
@@ -22,6 +22,9 @@ bench: .venv/dev
 
 soak: .venv/dev
 	$(BIN)/python -m tests.soak
+
+soak-mail: .venv/dev
+	$(BIN)/python -m tests.soak_mail
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .

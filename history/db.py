@@ -52,11 +52,14 @@ class Cursor(Protocol):
 @lru_cache(maxsize=256)
 def driver_sql(dialect: str, text: str) -> str:
     """`text` for the driver of `dialect`. It is written with `?` for values, `IN_LIST` for a list given by
-    `list_param`, and `FOR_UPDATE` where the rows read are to be locked.
+    `list_param`, `FOR_UPDATE` where the rows read are to be locked, and `FOR_UPDATE_SKIPPING` where those that somebody
+    else has locked are passed over.
     """
     if dialect == "sqlite":
-        return text.replace("IN_LIST", "IN (SELECT value FROM json_each(?))").replace("FOR_UPDATE", "")
-    return text.replace("IN_LIST", "= ANY(?)").replace("FOR_UPDATE", "FOR UPDATE").replace("?", "%s")
+        text = text.replace("IN_LIST", "IN (SELECT value FROM json_each(?))")
+        return text.replace("FOR_UPDATE_SKIPPING", "").replace("FOR_UPDATE", "")
+    text = text.replace("IN_LIST", "= ANY(?)").replace("FOR_UPDATE_SKIPPING", "FOR UPDATE SKIP LOCKED")
+    return text.replace("FOR_UPDATE", "FOR UPDATE").replace("?", "%s")
 
 
 @dataclass(frozen=True)

@@ -186,13 +186,22 @@ def health(driver: Driver, now_ms: int) -> Health:
     return Health(counts, max(0, now_ms - oldest_ms))
 
 
+def free(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The condition on an item that it fulfils another, and that nobody else is changing it at this moment.
+
+    A worker writes about many mails in one commit, and so does whoever withdraws them: if the worker waited for a row
+    while it holds others, each could wait for the other. SQLite's writer is alone.
+    """
+    return ITEM.c.id.in_(select(ITEM.c.id).where(condition).correlate(None).with_for_update(skip_locked=True))
+
+
 def recover(transaction: Transaction, now_ms: int) -> None:
     """Takes items from workers whose lease ran out. What may have gone out is never sent again by itself."""
     started, worn_out = ITEM.c.state == "started", ITEM.c.attempts >= MOST_ATTEMPTS
     ran_out = ITEM.c.state.in_(["leased", "started"]) & (ITEM.c.lease_until_ms <= now_ms)
     transaction.connection.execute(
         update(ITEM)
-        .where(ran_out)
+        .where(free(ran_out))
         .values(
             state=case((started, "uncertain"), (worn_out, "dead"), else_="ready"),
             reason=case((started, "the worker was lost while sending"), else_="the worker was lost"),
@@ -252,7 +261,7 @@ def is_wanted(transaction: Transaction, claim: Claim, now_ms: int) -> bool:
 def keep(transaction: Transaction, owner: str, ids: Collection[str], now_ms: int, lease_ms: int = LEASE_MS) -> None:
     """A sign of life: these items stay the worker's."""
     mine = ITEM.c.id.in_(ids) & (ITEM.c.lease_owner == owner) & ITEM.c.state.in_(["leased", "started"])
-    transaction.connection.execute(update(ITEM).where(mine).values(lease_until_ms=now_ms + lease_ms))
+    transaction.connection.execute(update(ITEM).where(free(mine)).values(lease_until_ms=now_ms + lease_ms))
 
 
 def start(transaction: Transaction, claim: Claim, rendered: Rendered, now_ms: int, lease_ms: int = LEASE_MS) -> bool:
@@ -267,7 +276,8 @@ def start(transaction: Transaction, claim: Claim, rendered: Rendered, now_ms: in
         transaction,
         claim,
         {"leased"},
-        (ITEM.c.lease_until_ms > now_ms)
+        free(ITEM.c.id == claim.id)
+        & (ITEM.c.lease_until_ms > now_ms)
         & (says_so | again)
         & wanted(ITEM.c.upto_seq if rendered.upto_seq is None else rendered.upto_seq),
         state="started",
@@ -298,6 +308,7 @@ def give_back(transaction: Transaction, claim: Claim, now_ms: int) -> bool:
         transaction,
         claim,
         {"leased"},
+        free(ITEM.c.id == claim.id),
         state=case((still, "ready"), else_="cancelled"),
         done_ms=case((still, None), else_=now_ms),
         attempts=ITEM.c.attempts - 1,
@@ -308,7 +319,7 @@ def give_back(transaction: Transaction, claim: Claim, now_ms: int) -> bool:
 def leave(transaction: Transaction, owner: str, but: Collection[str] = ()) -> None:
     """A worker that ends gives back what it has not begun, except for these items."""
     mine = (ITEM.c.lease_owner == owner) & (ITEM.c.state == "leased") & ITEM.c.id.not_in(but)
-    transaction.connection.execute(update(ITEM).where(mine).values(state="ready", attempts=ITEM.c.attempts - 1))
+    transaction.connection.execute(update(ITEM).where(free(mine)).values(state="ready", attempts=ITEM.c.attempts - 1))
 
 
 def settle(transaction: Transaction, claim: Claim, result: Result, now_ms: int, jitter: float) -> bool:

@@ -22,7 +22,9 @@ PAUSE = (
     "INSERT INTO mail_pause (domain, until_ms, failures, reason) VALUES (?, ?, 1, ?) "
     "ON CONFLICT (domain) DO UPDATE SET until_ms = excluded.until_ms, failures = ?, reason = excluded.reason"
 )
-END = "DELETE FROM mail_pause WHERE domain IN (?, ?)"
+END = (
+    "DELETE FROM mail_pause WHERE domain IN (SELECT domain FROM mail_pause WHERE domain IN (?, ?) FOR_UPDATE_SKIPPING)"
+)
 
 
 def follow(transaction: Transaction, domain: str, result: Result, now_ms: int, jitter: float) -> None:

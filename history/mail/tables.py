@@ -103,7 +103,8 @@ class ReplyToken(SQLModel, table=True):
 
     __tablename__ = "mail_reply_token"
     hash: str = Field(primary_key=True)
-    chat_pk: int = Field(sa_type=BigInteger, foreign_key="chat.pk", index=True)
+    chat_pk: int = Field(sa_type=BigInteger, index=True)
+    """A foreign key would lock the chat while the worker holds its mails."""
     item_id: str = Field(foreign_key="outbox_item.id", index=True)
     recipient_hash: str
     created_ms: int = Field(sa_type=BigInteger)

@@ -1,16 +1,11 @@
 """The soak: closed chats, a sink, workers that come again whenever they are killed, and the judge."""
 
-import multiprocessing
-import os
-import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,8 +21,8 @@ from history.start import NewChat, new_customer, start_chat
 from history.times import new_id, participant_id
 from history.writer import Writer, only_answer
 from tests.soak_mail.evidence import SinkLog
-from tests.soak_mail.sink import serve
-from tests.soak_mail.worker import DOMAIN, work
+from tests.soak_mail.nursery import Nursery, lives, nursery
+from tests.soak_mail.worker import DOMAIN
 
 POLICY = MailPolicy(0, DOMAIN)
 CHATS_A_COMMIT = 50
@@ -39,12 +34,10 @@ CHATS_A_RACER = 4
 LONGEST_WAIT_S = 0.2
 """From a close to the reopen that races with the mail."""
 
+KILL_MARGIN = 1.2
 LOOK_S = 0.2
 STALL_S = 120
 """If nothing is taken for so long, the soak has failed."""
-
-NURSERY = multiprocessing.get_context("forkserver")
-NURSERY.set_forkserver_preload(["tests.soak_mail.worker", "tests.soak_mail.sink"])
 
 
 @dataclass(frozen=True)
@@ -77,17 +70,15 @@ def soak(folder: Path, url: str, scale: Scale, seed: int) -> Report:
     writer = Writer(store, partial(journal.apply, POLICY), only_answer)
     writer.start()
     try:
-        with sink(folder, seed, scale.faults, scale.kills * 1.2 / scale.mails) as (port, log):
-            close_chats(writer, scale.mails)
-            crew = Crew(url, port, log.path, scale.workers)
-            try:
-                everything_is_sent(store, writer, log, crew, scale.mails)
-                race(writer, crew, scale.reopens, seed, report)
-                everything_is_sent(store, writer, log, crew, scale.mails)
-            finally:
-                crew.stop()
+        close_chats(writer, scale.mails)
+        with nursery() as place:
+            port, log = begin_sink(place, folder, seed, scale)
+            crew = Crew(place, scale.workers, url, port, str(log.path))
+            everything_is_sent(store, writer, log, crew, scale.mails)
+            race(writer, crew, scale.reopens, seed, report)
+            everything_is_sent(store, writer, log, crew, scale.mails)
             report.kills = crew.lost
-            judge(store, log, scale, report)
+        judge(store, log, scale, report)
     finally:
         writer.stop()
         store.close()
@@ -95,49 +86,29 @@ def soak(folder: Path, url: str, scale: Scale, seed: int) -> Report:
     return report
 
 
-@contextmanager
-def sink(folder: Path, seed: int, faults: float, kills: float) -> Iterator[tuple[int, SinkLog]]:
+def begin_sink(place: Nursery, folder: Path, seed: int, scale: Scale) -> tuple[int, SinkLog]:
+    """The port and the log of a sink. Of the mails that are drawn to be killed at, some are cancelled before."""
     log_path, port_path = folder / "sink.log", folder / "sink.port"
-    process = NURSERY.Process(target=serve, args=(log_path, port_path, seed, faults, kills), daemon=True)
-    process.start()
+    log_path.touch()
+    place.begin("sink", str(log_path), str(port_path), seed, scale.faults, scale.kills * KILL_MARGIN / scale.mails)
     while not port_path.exists():
         time.sleep(LOOK_S)
-    try:
-        yield int(port_path.read_text()), SinkLog(log_path)
-    finally:
-        end(process)
+    return int(port_path.read_text()), SinkLog(log_path)
 
 
 class Crew:
     """The workers. Whoever is lost is replaced."""
 
-    def __init__(self, url: str, port: int, log_path: Path, count: int) -> None:
-        self.args = url, port, log_path
+    def __init__(self, place: Nursery, count: int, *args: Any) -> None:
+        self.place, self.args = place, args
         self.lost = 0
-        self.workers = [self.hire() for _ in range(count)]
-
-    def hire(self) -> BaseProcess:
-        process = NURSERY.Process(target=work, args=self.args, daemon=True)
-        process.start()
-        return process
+        self.workers = [place.begin("worker", *args) for _ in range(count)]
 
     def look_after(self) -> None:
-        for number, worker in enumerate(self.workers):
-            if not worker.is_alive():
-                worker.join()
+        for number, pid in enumerate(self.workers):
+            if not lives(pid):
                 self.lost += 1
-                self.workers[number] = self.hire()
-
-    def stop(self) -> None:
-        for worker in self.workers:
-            end(worker)
-
-
-def end(process: BaseProcess) -> None:
-    if process.pid is not None:
-        with suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)
-    process.join()
+                self.workers[number] = self.place.begin("worker", *self.args)
 
 
 def close_chats(writer: Writer, count: int) -> None:
@@ -189,10 +160,16 @@ def everything_is_sent(store: Store, writer: Writer, log: SinkLog, crew: Crew, m
         time.sleep(LOOK_S)
 
 
+HURRY = (
+    "UPDATE outbox_item SET due_ms = ? WHERE id IN "
+    "(SELECT id FROM outbox_item WHERE state = 'ready' AND due_ms > ? FOR_UPDATE_SKIPPING)"
+)
+END_PAUSES = "DELETE FROM mail_pause WHERE domain IN (SELECT domain FROM mail_pause FOR_UPDATE_SKIPPING)"
+
+
 def hurry(transaction: Transaction) -> None:
-    transaction.driver.run("DELETE FROM mail_pause")
-    soon = transaction.now_ms
-    transaction.driver.run("UPDATE outbox_item SET due_ms = ? WHERE state = 'ready' AND due_ms > ?", soon, soon)
+    transaction.driver.run(END_PAUSES)
+    transaction.driver.run(HURRY, transaction.now_ms, transaction.now_ms)
 
 
 def race(writer: Writer, crew: Crew, reopens: int, seed: int, report: Report) -> None:

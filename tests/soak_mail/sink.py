@@ -150,17 +150,17 @@ class Sink(asyncio.Protocol):
         self.transport.abort()
 
 
-def serve(log_path: Path, port_path: Path, seed: int, faults: float, kills: float) -> None:
+def serve(log_path: str, port_path: str, seed: int, faults: float, kills: float) -> None:
     """Runs until it is killed; tells its port in a file."""
     asyncio.run(_serve(log_path, port_path, seed, faults, kills))
 
 
-async def _serve(log_path: Path, port_path: Path, seed: int, faults: float, kills: float) -> None:
+async def _serve(log_path: str, port_path: str, seed: int, faults: float, kills: float) -> None:
     random = Random(seed)
-    with log_path.open("a") as log:
+    with Path(log_path).open("a") as log:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Sink(log, random, faults, kills), "127.0.0.1", 0)
-        draft = port_path.with_suffix(".draft")
+        draft = Path(port_path).with_suffix(".draft")
         draft.write_text(str(server.sockets[0].getsockname()[1]))
         draft.rename(port_path)
         await server.serve_forever()

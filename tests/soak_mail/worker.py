@@ -25,14 +25,14 @@ def link(_transaction: Transaction, chat_id: str, _customer_id: str) -> str:
     return f"https://{DOMAIN}/{chat_id}"
 
 
-def work(url: str, port: int, log_path: Path) -> None:
+def work(url: str, port: int, log_path: str) -> None:
     """Sends mail until it is killed."""
     store = Store(url)
     writer = Writer(store, partial(journal.apply, MailPolicy(0, DOMAIN)), only_answer)
     writer.start()
     settings = MailSettings(f"w{os.getpid()}.{DOMAIN}", "127.0.0.1", port, tls="none")
     house = House("Soak", DOMAIN, f"https://{DOMAIN}", ADDRESSES, link, DAY_MS)
-    habits = Habits(evidence=SinkLog(log_path).evidence, lease_ms=LEASE_MS)
+    habits = Habits(evidence=SinkLog(Path(log_path)).evidence, lease_ms=LEASE_MS)
     worker = MailWorker(store, writer, house, partial(Connection, settings), habits)
     worker.start()
     threading.Event().wait()

@@ -71,7 +71,6 @@ def create_tables() -> None:
         sa.Column("recipient_hash", sa.String(), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("revoked_ms", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(["chat_pk"], ["chat.pk"]),
         sa.ForeignKeyConstraint(["item_id"], ["outbox_item.id"]),
         sa.PrimaryKeyConstraint("hash"),
     )
