@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import history.cli
+import history.mail.cli
 import history.routes
 import resume.live.socket
 import resume.live.sync
@@ -37,8 +38,9 @@ from history.errors import StillhereError, Unauthorized
 from history.idle import idle_watch
 from history.keys import read_or_make_key
 from history.mail.addresses import MailAddresses, check_pattern
+from history.mail.cli import Post
 from history.mail.prepare import House
-from history.mail.send import Files
+from history.mail.send import Carrier, Files
 from history.mail.smtp import Connection, MailSettings
 from history.mail.worker import Habits, MailWorker
 from history.outbox import MailPolicy
@@ -253,19 +255,9 @@ class Service:
         return Indexer(self.store, self.writer, self.bus, self.engine)
 
     @cached_property
-    def mail(self) -> MailWorker:
+    def house(self) -> House:
         settings = self.settings
-        files = Files(settings.instance_path / "outbox")
-        smtp = MailSettings(
-            name=self.policy.domain,
-            host=settings.smtp_host,
-            port=settings.smtp_port,
-            user=settings.smtp_user,
-            password=settings.smtp_password,
-            tls=settings.smtp_tls,
-            success_reports=settings.mail_success_reports,
-        )
-        house = House(
+        return House(
             settings.brand,
             self.policy.domain,
             settings.url,
@@ -275,9 +267,32 @@ class Service:
             settings.postal_address,
             settings.privacy_url,
         )
-        if settings.smtp_host:
-            return MailWorker(self.store, self.writer, house, partial(Connection, smtp), Habits(settings.mail_in_doubt))
-        return MailWorker(self.store, self.writer, house, lambda: files, Habits(evidence=files.evidence))
+
+    @cached_property
+    def files(self) -> Files:
+        return Files(self.settings.instance_path / "outbox")
+
+    def open_carrier(self) -> Carrier:
+        """A way out for mails: a connection to the mail server, or the folder where none is set."""
+        settings = self.settings
+        if not settings.smtp_host:
+            return self.files
+        server = MailSettings(
+            name=self.policy.domain,
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            user=settings.smtp_user,
+            password=settings.smtp_password,
+            tls=settings.smtp_tls,
+            success_reports=settings.mail_success_reports,
+        )
+        return Connection(server)
+
+    @cached_property
+    def mail(self) -> MailWorker:
+        settings = self.settings
+        habits = Habits(settings.mail_in_doubt) if settings.smtp_host else Habits(evidence=self.files.evidence)
+        return MailWorker(self.store, self.writer, self.house, self.open_carrier, habits)
 
     @cached_property
     def watches(self) -> tuple[Watch, ...]:
@@ -451,6 +466,14 @@ def open_writer(settings: Settings) -> Iterator[Writer]:
         store.close()
 
 
+def open_post() -> Post:
+    """What the commands about mail need."""
+    settings = read_settings()
+    prepare(settings)
+    service = Service(settings)
+    return Post(service.house, service.open_carrier, settings.smtp_host, service.store)
+
+
 def serve_with(settings: Settings, *, demo: bool, greeting: str) -> None:
     prepare(settings)
     Server(settings, demo=demo, when_ready=lambda: click.echo(greeting)).run()
@@ -502,6 +525,7 @@ def main() -> None:
     """The entry point of the `stillhere` command."""
     for command in history.cli.make_commands(lambda: open_writer(read_settings()), lambda: read_settings().url):
         stillhere.add_command(command)
+    stillhere.add_command(history.mail.cli.make_command(open_post))
     stillhere()
 
 

@@ -12,12 +12,15 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+from babel import Locale
 from flask import Blueprint, Response, abort, request
 from sqlmodel import Session as DbSession
 from sqlmodel import col, select
 
 from history.db import Store
 from history.local_time import local_time
+from history.mail.compose import compose
+from history.mail.samples import SAMPLES, chats, sample
 from history.mail.tables import OutboxItem
 from history.rendering import environment
 from history.sentences import language_of
@@ -27,7 +30,9 @@ MOST_ITEMS = 100
 LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
 UNDER_WAY = {"ready", "leased", "started"}
 FILE_NAME = re.compile(r"[0-9TZ]+-[0-9a-f-]+\.eml")
+SAMPLE_NAME = re.compile(r"sample-([a-z]+)-([a-z]{2})\.eml")
 VIEWS = ("html", "text", "source")
+KINDS = {"transcript": "Transcript", "away": "Answer while away", "copy": "Copy", "confirm": "Question to an address"}
 HEADERS = ("From", "To", "Date", "Subject")
 
 PAGE_POLICY = "default-src 'none'; style-src 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -44,6 +49,7 @@ STYLE = Path(__file__).parent / "templates" / "outbox.css"
 class Listed:
     """An outbox item as a line of the list. `file` is empty while there is none."""
 
+    kind: str
     at: str
     recipient: str
     subject: str
@@ -68,6 +74,10 @@ def make_blueprint(store: Store, outbox_folder: Path) -> Blueprint:
     @blueprint.get("/outbox.css")
     def style() -> Response:
         return Response(STYLE.read_bytes(), mimetype="text/css")
+
+    @blueprint.get("/samples")
+    def samples() -> Response:
+        return page("outbox_samples.html", kinds=SAMPLES, languages={code: endonym(code) for code in chats()})
 
     @blueprint.get("/<name>")
     def mail(name: str) -> Response:
@@ -113,6 +123,7 @@ def listed(db: DbSession, folder: Path) -> Iterator[Listed]:
         file = files.get(item.id)
         at_ms = item.done_ms or item.due_ms
         yield Listed(
+            kind=KINDS.get(item.kind, item.kind),
             at=f"{time.date(at_ms)}, {time.clock(at_ms)}",
             recipient=item.recipient,
             subject=str(parse(file.read_bytes())["Subject"]) if file else "",
@@ -135,7 +146,16 @@ def page(template: str, **values: Any) -> Response:
     return Response(html, headers={"Content-Security-Policy": PAGE_POLICY})
 
 
+def endonym(code: str) -> str:
+    """What a language is called by those who speak it."""
+    return str(Locale(code).get_display_name())
+
+
 def read_mail(folder: Path, name: str) -> bytes:
+    """A mail of the folder, or a made one that is called `sample-{kind}-{language}.eml`."""
+    made = SAMPLE_NAME.fullmatch(name)
+    if made and made[1] in SAMPLES and made[2] in chats():
+        return compose(sample(made[1], made[2]))
     path = folder / name
     if not FILE_NAME.fullmatch(name) or not path.is_file():
         abort(404)

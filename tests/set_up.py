@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 JUDGES = Path(__file__).parent / "judges"
+LOCK, INSTALLED = JUDGES / "package-lock.json", JUDGES / "node_modules" / "installed-lock.json"
 FONTS = "/usr/share/fonts/truetype/noto"
 PLACES = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 """Daemons stand where only root looks."""
@@ -71,8 +72,7 @@ def judges() -> Path:
 
 def have_judges() -> bool:
     """Whether what is installed is what the lock file says."""
-    lock, installed = JUDGES / "package-lock.json", JUDGES / "node_modules" / ".package-lock.json"
-    return installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime
+    return INSTALLED.exists() and INSTALLED.read_bytes() == LOCK.read_bytes()
 
 
 def install_programs(packages: list[str]) -> None:
@@ -94,7 +94,7 @@ def install_judges() -> None:
     print("Installing npm's packages for the tests: tests/judges")
     install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     if subprocess.run(install, cwd=JUDGES, stdout=subprocess.DEVNULL).returncode == 0:
-        (JUDGES / "node_modules" / ".package-lock.json").touch()
+        INSTALLED.write_bytes(LOCK.read_bytes())
 
 
 def main() -> None:

@@ -33,8 +33,9 @@ class Note:
 
 @dataclass(frozen=True)
 class Letter:
-    """All that a mail is made of. `resume_url` opens the chat until `link_until_ms`; in a mail of kind `confirm`, which
-    tells nothing of the chat, it leads to the page where the owner of the address allows a copy.
+    """All that a mail is made of. `resume_url` opens the chat until `link_until_ms`; if that is 0, only for whoever is
+    in the chat already. In a mail of kind `confirm`, which tells nothing of the chat, it leads to the page where the
+    owner of the address allows a copy.
     """
 
     transcript: Transcript
@@ -149,8 +150,9 @@ class Letter:
     @property
     def link_notes(self) -> list[str]:
         """What stands under the button."""
-        until = self.say("link", date=self.layout.time.date(self.link_until_ms))
-        return [until, self.say("reply")] if self.reply_address else [until]
+        until = self.link_until_ms
+        note = self.say("link", date=self.layout.time.date(until)) if until else self.say("link_plain")
+        return [note, self.say("reply")] if self.reply_address else [note]
 
     @property
     def footer(self) -> list[Note]:

@@ -87,7 +87,7 @@ def letter_of(driver: Driver, claim: Claim, its: Secrets, house: House, now_ms: 
         transcript=transcript,
         recipient=claim.recipient,
         resume_url=its.resume_url,
-        link_until_ms=now_ms + house.link_life_ms,
+        link_until_ms=now_ms + house.link_life_ms if "#" in its.resume_url else 0,  # only secrets run out
         brand=house.brand,
         from_address=house.addresses.sender,
         message_id=claim.message_id,

@@ -1,9 +1,12 @@
 """The local outbox page: what it shows, and to whom."""
 
+import re
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from history.mail.samples import SAMPLES, chats
 from history.mail.send import Files
 from history.outbox_page import make_blueprint
 from tests.history.conftest import StartWorker
@@ -47,6 +50,15 @@ def test_the_mail_itself_runs_nothing_and_opens_links_beside(mail: str, browser:
     assert "https://chat.example.com/r#secret" in answer.text
 
 
+def test_samples_show_every_kind_in_every_language(browser: FlaskClient) -> None:
+    links = re.findall(r'href="(/outbox/sample-[^"]+)"', browser.get("/outbox/samples").text)
+    assert len(links) == len(SAMPLES) * len(chats()) == 36
+    for link in links:
+        assert browser.get(link).status_code == 200
+    assert "متابعة هذه المحادثة" in browser.get("/outbox/sample-away-ar.eml/html").text
+    assert browser.get("/outbox/sample-love-en.eml").status_code == 404
+
+
 @pytest.mark.parametrize(
     "visitor",
     [
@@ -56,7 +68,7 @@ def test_the_mail_itself_runs_nothing_and_opens_links_beside(mail: str, browser:
     ],
 )
 def test_nobody_else_sees_that_it_is_there(mail: str, browser: FlaskClient, visitor: dict[str, dict[str, str]]) -> None:
-    for path in ("/outbox", f"/outbox/{mail}", f"/outbox/{mail}/html", "/outbox/outbox.css"):
+    for path in ("/outbox", f"/outbox/{mail}", f"/outbox/{mail}/html", "/outbox/outbox.css", "/outbox/samples"):
         assert browser.get(path, **visitor).status_code == 404
 
 
