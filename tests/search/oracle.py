@@ -110,7 +110,7 @@ def distance(one: str, two: str) -> int:
 
 
 def frequencies(kept: Iterable[Document], terms: Collection[str]) -> dict[str, int]:
-    count = Counter(term for document in kept for term in terms if term in named_places(document.text))
+    count = Counter(term for document in kept for term in set(terms) if term in named_places(document.text))
     return dict(count)
 
 
