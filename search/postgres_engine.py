@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.errors import QueryCanceled
 
 from history.db import Cursor, Store
@@ -32,7 +33,7 @@ from search.postgres_page import (
     score_of,
 )
 from search.postgres_query import Condition, condition_of
-from search.postgres_tables import DROP, FORMAT, TABLES, places_of, row_of, words_in
+from search.postgres_tables import FORMAT, TABLES, places_of, row_of, words_in
 from search.postgres_vocabulary import Expansion, count_words, frequencies, is_known, near_to
 from search.query import Query
 
@@ -51,23 +52,22 @@ SEARCH_SETTINGS = (
 )
 AFTER_TIMEOUT = "ROLLBACK TO search; SET LOCAL statement_timeout = {ms}"
 
-EDITION = "SELECT identity, commits FROM search_edition WHERE format = %s"
-CHECKED = (
-    "SELECT identity, commits FROM search_edition "
-    "WHERE format = %s AND messages = (SELECT count(*) FROM search_message)"
-)
-BEGIN = "INSERT INTO search_edition VALUES (%s, %s, 0, 0)"
-COUNT = "SELECT messages FROM search_edition"
-NEXT = "UPDATE search_edition SET commits = commits + 1, messages = messages + %s RETURNING identity, commits"
+NEW_SCHEMA = ("DROP SCHEMA IF EXISTS {} CASCADE", "CREATE SCHEMA {}")
+IN_SCHEMA = "SELECT set_config('search_path', %s, true)"
+
+CHECKED = "SELECT identity, commits FROM edition WHERE format = %s AND messages = (SELECT count(*) FROM message)"
+BEGIN = "INSERT INTO edition VALUES (%s, %s, 0, 0)"
+COUNT = "SELECT messages FROM edition"
+NEXT = "UPDATE edition SET commits = commits + 1, messages = messages + %s RETURNING identity, commits"
 
 DELETE = (
-    "DELETE FROM search_message AS message USING unnest(%s::bigint[], %s::smallint[], %s::bigint[]) "
+    "DELETE FROM message USING unnest(%s::bigint[], %s::smallint[], %s::bigint[]) "
     "AS gone (chat_pk, stream, seq) WHERE message.chat_pk = gone.chat_pk AND message.stream = gone.stream "
     "AND message.seq = gone.seq RETURNING tsvector_to_array(message.words)"
 )
-ADD = "COPY search_message (at_ms, chat_pk, seq, stream, month, shown, words, pieces) FROM STDIN"
+ADD = "COPY message (at_ms, chat_pk, seq, stream, month, shown, words, pieces) FROM STDIN"
 BEYOND = (
-    "SELECT chat_pk, stream, seq FROM search_message LEFT JOIN "
+    "SELECT chat_pk, stream, seq FROM message LEFT JOIN "
     "unnest(%s::bigint[], %s::smallint[], %s::bigint[]) AS kept (chat_pk, stream, head) USING (chat_pk, stream) "
     "WHERE seq > coalesce(head, 0)"
 )
@@ -76,12 +76,13 @@ log = logging.getLogger("stillhere.search")
 
 
 class PostgresEngine:
-    """Search in the database of `store`. `search_seconds` is what a search may take before it answers with what it
-    has.
+    """Search in the database of `store`, in the schema of a `place` for an index. `search_seconds` is what a search may
+    take before it answers with what it has.
     """
 
-    def __init__(self, store: Store, search_seconds: float = SEARCH_SECONDS) -> None:
+    def __init__(self, store: Store, place: str, search_seconds: float = SEARCH_SECONDS) -> None:
         self.store = store
+        self.schema = f"search_{place}"
         self.search_seconds = search_seconds
         self.dsn = store.url.set(drivername="postgresql").render_as_string(hide_password=False)
         self.doubt = False
@@ -92,7 +93,7 @@ class PostgresEngine:
         if self.owner is not None and not self.owner.closed:
             return True
         owner = psycopg.connect(self.dsn, autocommit=True)
-        row = owner.execute("SELECT pg_try_advisory_lock(%s)", (INDEX_LOCK,)).fetchone()
+        row = owner.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (INDEX_LOCK, self.schema)).fetchone()
         if not row or not row[0]:
             owner.close()
             return False
@@ -103,6 +104,7 @@ class PostgresEngine:
         self.doubt = False
         try:
             with self.store.reading() as driver:
+                driver.cursor.execute(IN_SCHEMA, (self.schema,))
                 driver.cursor.execute(CHECKED, (FORMAT,))
                 found = driver.cursor.fetchone()
         except psycopg.errors.UndefinedTable:
@@ -115,7 +117,8 @@ class PostgresEngine:
     def reset(self) -> Edition:
         edition = Edition(secrets.randbits(IDENTITY_BITS), 0)
         with self._writing() as cursor:
-            cursor.execute(DROP)
+            for statement in NEW_SCHEMA:
+                cursor.execute(sql.SQL(statement).format(sql.Identifier(self.schema)))
             for statement in TABLES:
                 cursor.execute(statement)
             cursor.execute(BEGIN, (FORMAT, edition.identity))
@@ -191,6 +194,7 @@ class PostgresEngine:
         """A snapshot of the database. Raises Busy; whatever is wrong with the tables puts the index in doubt."""
         try:
             with self.store.reading() as driver:
+                driver.cursor.execute(IN_SCHEMA, (self.schema,))
                 yield driver.cursor
         except psycopg.Error as error:
             log.exception("the index could not be read")
@@ -202,8 +206,12 @@ class PostgresEngine:
         """One transaction on the connection that holds the lock."""
         if self.owner is None:
             raise Busy("Another server indexes")
-        with self.owner.transaction(), self.owner.cursor() as cursor:
-            yield cursor
+        try:
+            with self.owner.transaction(), self.owner.cursor() as cursor:
+                cursor.execute(IN_SCHEMA, (self.schema,))
+                yield cursor
+        except self.store.errors as error:
+            raise Busy("The store did not answer") from error
 
 
 def delete(cursor: psycopg.Cursor[Any], keys: Collection[Key]) -> tuple[Counter[str], int]:

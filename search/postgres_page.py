@@ -50,8 +50,8 @@ ORDERS = {
 }
 CHAT_ORDERS = {"new": "at_ms DESC, chat_pk DESC", "old": "at_ms, chat_pk"}
 
-EVERYWHERE = "search_message"
-NEWEST = "(SELECT * FROM search_message ORDER BY {order} LIMIT {limit})"
+EVERYWHERE = "message"
+NEWEST = "(SELECT * FROM message ORDER BY {order} LIMIT {limit})"
 RECENT = NEWEST.format(order=ORDERS["new"], limit=RECENT_MESSAGES)
 
 FOUND = (
@@ -82,7 +82,7 @@ FACETS = (
 NO_FACETS = "NULL, NULL, NULL"
 
 IN_ORDER = (
-    "SELECT 0, at_ms, chat_pk, stream, seq, 1 FROM search_message AS message WHERE {condition} AND {behind} "
+    "SELECT 0, at_ms, chat_pk, stream, seq, 1 FROM message WHERE {condition} AND {behind} "
     "ORDER BY {order} LIMIT {limit}"
 )
 ONLY_IN_ORDER = "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off"

@@ -1,5 +1,5 @@
-"""How messages lie in PostgreSQL for search: tables of our own beside the record's, made and dropped by the engine, as
-they are a cache. Called by the other `postgres_` modules.
+"""How messages lie in PostgreSQL for search: tables in a schema of their own, made and dropped by the engine, as they
+are a cache. Called by the other `postgres_` modules.
 
 A message's tsvector holds the words of `words.py` with their positions, its stems, and its tags: PostgreSQL's own
 parser never sees a text. What a tsvector cannot hold of a long text (a word at more than 255 places, places beyond
@@ -26,17 +26,16 @@ FORMAT = f"1 {unicodedata.unidata_version}"
 """Raise the number when tables or tokenizer change; another Unicode may cut other words, too."""
 
 TABLES = (
-    "CREATE TABLE search_edition (format text, identity bigint, commits bigint, messages bigint)",
-    "CREATE TABLE search_message (at_ms bigint NOT NULL, chat_pk bigint NOT NULL, seq bigint NOT NULL, "
+    "CREATE TABLE edition (format text, identity bigint, commits bigint, messages bigint)",
+    "CREATE TABLE message (at_ms bigint NOT NULL, chat_pk bigint NOT NULL, seq bigint NOT NULL, "
     "stream smallint NOT NULL, month text NOT NULL, shown text NOT NULL, words tsvector NOT NULL, "
     "pieces tsvector[], PRIMARY KEY (chat_pk, stream, seq))",
-    "CREATE INDEX search_message_in_time ON search_message (at_ms, chat_pk, stream, seq)",
-    "CREATE INDEX search_message_words ON search_message USING gin (words) WITH (fastupdate = off)",
-    'CREATE TABLE search_word (word text COLLATE "C" PRIMARY KEY, messages bigint NOT NULL, near integer[]) '
+    "CREATE INDEX message_in_time ON message (at_ms, chat_pk, stream, seq)",
+    "CREATE INDEX message_words ON message USING gin (words) WITH (fastupdate = off)",
+    'CREATE TABLE word (word text COLLATE "C" PRIMARY KEY, messages bigint NOT NULL, near integer[]) '
     "WITH (fillfactor = 50)",
-    "CREATE INDEX search_word_near ON search_word USING gin (near)",
+    "CREATE INDEX word_near ON word USING gin (near)",
 )
-DROP = "DROP TABLE IF EXISTS search_edition, search_message, search_word"
 
 TAG_MARK = "@"
 """Begins a tag among the words; no word begins so."""

@@ -17,23 +17,21 @@ from search.spelling import is_near
 
 LAST_LETTER = "\U0010ffff"
 
-FREQUENCIES = "SELECT word, messages FROM search_word WHERE word = ANY(%s) AND messages > 0"
-BEGINNING = (
-    "SELECT word FROM search_word WHERE word >= %s AND word < %s AND messages > 0 ORDER BY messages DESC LIMIT %s"
-)
-NEAR = "SELECT word, messages FROM search_word WHERE near && %s AND messages > 0 ORDER BY messages DESC, word"
+FREQUENCIES = "SELECT word, messages FROM word WHERE word = ANY(%s) AND messages > 0"
+BEGINNING = "SELECT word FROM word WHERE word >= %s AND word < %s AND messages > 0 ORDER BY messages DESC LIMIT %s"
+NEAR = "SELECT word, messages FROM word WHERE near && %s AND messages > 0 ORDER BY messages DESC, word"
 CHATS = (
     "SELECT count(DISTINCT chat_pk), count(*) FROM "
-    "(SELECT chat_pk FROM search_message WHERE words @@ %s::tsquery LIMIT %s) AS some"
+    "(SELECT chat_pk FROM message WHERE words @@ %s::tsquery LIMIT %s) AS some"
 )
 SOME_MESSAGES = 1000
 
 RISE = (
-    "UPDATE search_word SET messages = search_word.messages + new.messages "
-    "FROM unnest(%s::text[], %s::bigint[]) AS new (word, messages) WHERE search_word.word = new.word "
-    "RETURNING search_word.word"
+    "UPDATE word SET messages = word.messages + new.messages "
+    "FROM unnest(%s::text[], %s::bigint[]) AS new (word, messages) WHERE word.word = new.word "
+    "RETURNING word.word"
 )
-NEW_WORDS = "COPY search_word (word, messages, near) FROM STDIN"
+NEW_WORDS = "COPY word (word, messages, near) FROM STDIN"
 
 
 @dataclass(slots=True)

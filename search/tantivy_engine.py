@@ -133,7 +133,7 @@ class TantivyEngine:
         self.ownership.release()
 
     def _write(self, edition: Edition, added: Iterable[Document], deleted: Collection[Key]) -> Edition:
-        """One commit, with its edition."""
+        """One commit, with its edition. Raises Busy if the disk does not take it, else it is a message's fault."""
         if self.writer is None:
             self.writer = open_index(self.folder).writer(WRITER_BYTES, 1)
         try:
@@ -143,18 +143,11 @@ class TantivyEngine:
                 self.writer.add_document(indexed(document))
             self.writer.delete_documents_by_query(EDITION_QUERY)
             self.writer.add_document(edition_document(edition))
-            self.writer.commit()
+            commit(self.writer)
         except BaseException:
-            self._drop_writer()
+            self.writer = None  # with all that it was given
             raise
         return edition
-
-    def _drop_writer(self) -> None:
-        """With what it has not committed."""
-        writer, self.writer = self.writer, None
-        if writer is not None:
-            writer.rollback()
-            writer.wait_merging_threads()
 
     def _close_writer(self) -> None:
         """After its merges."""
@@ -188,6 +181,14 @@ class TantivyEngine:
     def _forget(self) -> None:
         with self.turn:
             self.index, self.stamp = None, None
+
+
+def commit(writer: tantivy.IndexWriter) -> None:
+    try:
+        writer.commit()
+    except BaseException as error:
+        raise_ours(error)
+        raise Busy("The search index cannot be written") from error
 
 
 def raise_ours(error: BaseException) -> None:

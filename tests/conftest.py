@@ -178,5 +178,13 @@ def nothing_left_behind() -> Iterator[None]:
 
 def living() -> set[threading.Thread | int]:
     """The threads and, where the system tells, the child processes of this process."""
-    children = (path.read_text().split() for path in Path("/proc/self/task").glob("*/children"))
-    return {*threading.enumerate(), *(int(pid) for pids in children for pid in pids)}
+    children = (pid for path in Path("/proc/self/task").glob("*/children") for pid in children_in(path))
+    return {*threading.enumerate(), *children}
+
+
+def children_in(path: Path) -> list[int]:
+    """Of a thread; none if it ends at this moment."""
+    try:
+        return list(map(int, path.read_text().split()))
+    except (FileNotFoundError, ProcessLookupError):
+        return []

@@ -33,7 +33,7 @@ def tantivy(folder: Path) -> Iterator[TantivyEngine]:
 def postgres(url: str) -> Iterator[PostgresEngine]:
     """In the database at `url`."""
     store = Store(url)
-    with closing(store), closing(PostgresEngine(store, PATIENCE_SECONDS)) as engine:
+    with closing(store), closing(PostgresEngine(store, "a", PATIENCE_SECONDS)) as engine:
         assert engine.claim()
         engine.reset()
         yield engine

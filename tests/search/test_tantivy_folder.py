@@ -83,6 +83,15 @@ def test_one_process_writes_and_another_reads_what_it_commits(engine: TantivyEng
         assert other.claim()
 
 
+def test_a_commit_that_fails_leaves_nothing(engine: TantivyEngine) -> None:
+    before = engine.commit([message(1, "coat")])
+    with pytest.raises(ValueError, match="year"):
+        engine.commit([message(2, "coat"), message(3, "coat")._replace(at_ms=10**15)])
+    assert engine.check() == before and find(engine, "coat") == [1]
+    engine.commit([message(2, "coat")])
+    assert find(engine, "coat") == [2, 1]
+
+
 def test_the_folder_is_for_our_eyes_only(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     folder.mkdir()
