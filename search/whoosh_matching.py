@@ -1,29 +1,43 @@
-"""A `Query` over one segment of a Whoosh index, as a tree of Whoosh's matchers. Called by `whoosh_engine.py`.
+"""A `Query` over one segment of a Whoosh index: which documents it finds, and how well they fit. Called by
+`whoosh_page.py`.
 
-The tree is built from the query's value and nothing else; no text of a person is ever parsed here. Phrases
-and prefixes are worked out by ourselves, in steps that are bounded and look at the clock: Whoosh's own ones
-can be made to run for minutes.
+A clause becomes a set of document numbers. No text of a person is ever parsed here; each step is bounded by what the
+segment has, and looks at the clock before it.
 """
 
 import heapq
+import math
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import reduce
-from typing import Any, TypeVar
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 
-from whoosh.matching import IntersectionMatcher, ListMatcher, NullMatcher, UnionMatcher
-from whoosh.scoring import BM25F
-
+from history.times import DAY_MS
 from search.engine import EXPANSIONS, Scope
-from search.query import AllOf, AnyOf, ChatIs, Clause, InChats, Not, Query, Tagged, Words
-from search.spelling import near_words
-from search.whoosh_documents import TAGS, TEXT, chat_tag, customer_tag
+from search.places import freshness
+from search.query import AllOf, AnyOf, ChatIs, Clause, InChats, Not, Query, Tagged, Words, leaves_of
+from search.whoosh_segment import MOST, Leaf
+from search.whoosh_writer import chat_tag, customer_tag
 
-T = TypeVar("T")
+FEW = 16
+"""So many times smaller, a set is looked up in an array one by one, rather than that the array is gone through."""
 
-Matcher = Any
-"""A Whoosh matcher: walks over the numbers of the documents that match, ascending."""
+FEW_CHATS = 500
+
+# BM25 (Robertson and others, 1994), with its usual constants
+SATURATION, LENGTH_SHARE = 1.2, 0.75
+
+ALSO_WEIGHT = 0.5
+"""What a word in another form counts."""
+
+
+CACHED_DAYS = 10_000
+
+
+class TimeOver(Exception):
+    """A search has taken too long."""
 
 
 @dataclass(slots=True)
@@ -34,146 +48,223 @@ class Budget:
     cut: bool = False
     """Something was left out, for want of time or because it was too wide."""
 
-    def is_over(self) -> bool:
+    def check(self) -> None:
+        """Raises TimeOver."""
         if time.monotonic() > self.until:
             self.cut = True
-            return True
-        return False
+            raise TimeOver
 
 
-@dataclass(frozen=True, slots=True)
+Expansions = Mapping[Words, Collection[str]]
+"""What beginnings and spellings stand for in the whole index."""
+
+
+def expand(leaves: Sequence[Leaf], query: Query, budget: Budget) -> Expansions:
+    """The most frequent words for each beginning and spelling of the query. Raises TimeOver."""
+    expansions = {}
+    for clause in leaves_of(query.where):
+        if isinstance(clause, Words) and (clause.prefix or clause.near) and clause not in expansions:
+            counts: Counter[str] = Counter()
+            for leaf in leaves:
+                budget.check()
+                word = clause.terms[0]
+                found = leaf.beginning(word) if clause.prefix else leaf.near(word, clause.near)
+                counts.update({other: len(leaf.docs(other)) for other in found})
+            budget.cut = budget.cut or len(counts) > EXPANSIONS
+            expansions[clause] = heapq.nsmallest(EXPANSIONS, counts, key=lambda other: (-counts[other], other))
+    return expansions
+
+
+@dataclass(slots=True)
 class Ground:
-    """One segment that is searched, and how."""
+    """The part of a segment that is searched: documents `low` to `high`, without the last."""
 
-    searcher: Any
-    """Whoosh's searcher of the segment."""
+    leaf: Leaf
+    low: int
+    high: int
+    expansions: Expansions
     budget: Budget
-    scored: bool
+    cut: dict[tuple[str, bool], Sequence[int]] = field(default_factory=dict)
 
-    @property
-    def reader(self) -> Any:
-        return self.searcher.reader()
+    def docs(self, name: str, tag: bool = False) -> Sequence[int]:
+        """The documents with a word or tag, ascending. Raises TimeOver."""
+        known = self.cut.get((name, tag))
+        if known is None:
+            self.budget.check()
+            docs = self.leaf.tagged(name) if tag else self.leaf.docs(name)
+            if self.high - self.low < len(self.leaf):
+                docs = docs[bisect_left(docs, self.low) : bisect_left(docs, self.high)]
+            known = self.cut[name, tag] = docs
+        return known
 
-
-class Equal:
-    """Whoosh's scorer for conditions: all documents fit equally well."""
-
-    def score(self, matcher: Matcher) -> float:
-        return 0.0
-
-
-EQUAL = Equal()
-
-
-def ids_of(matcher: Matcher) -> Iterator[int]:
-    """The documents of a matcher, each while the matcher stands on it."""
-    while matcher.is_active():
-        yield matcher.id()
-        matcher.next()
-
-
-def matcher_of(ground: Ground, query: Query, scope: Scope) -> Matcher:
-    """What the query finds in this segment among the customer's documents that the scope allows."""
-    found = clause_matcher(ground, query.where)
-    if scope.customer_id is None:
-        return found
-    return all_of([found, postings(ground, TAGS, customer_tag(scope.customer_id))])
+    def places(self, word: str) -> Sequence[int]:
+        """Its places in those documents, ascending. Raises TimeOver."""
+        self.budget.check()
+        places = self.leaf.places(word)
+        if self.high - self.low < len(self.leaf):
+            begin = self.leaf.begin
+            places = places[bisect_left(places, begin[self.low]) : bisect_left(places, begin[self.high])]
+        return places
 
 
-def clause_matcher(ground: Ground, clause: Clause) -> Matcher:
+def found_in(ground: Ground, query: Query, scope: Scope) -> set[int]:
+    """The documents that the query finds and the scope allows. Raises TimeOver."""
+    clauses: list[Clause] = [query.where]
+    if scope.customer_id is not None:
+        clauses.append(Tagged(customer_tag(scope.customer_id)))
+    if scope.chats is not None:
+        clauses.append(InChats(scope.chats))
+    ids = all_of(ground, clauses)
+    if len(scope.streams) == 1:
+        stream = ground.leaf.stream
+        ids = {id for id in ids if stream[id] in scope.streams}
+    return ids - ground.leaf.deleted
+
+
+def matches(ground: Ground, clause: Clause) -> set[int]:
     match clause:
         case AllOf(clauses):
-            return all_of(clause_matcher(ground, each) for each in clauses) if clauses else listed(everything(ground))
+            return all_of(ground, clauses)
         case AnyOf(clauses):
-            return any_of(clause_matcher(ground, each) for each in clauses)
+            return set().union(*(matches(ground, each) for each in clauses))
         case Not(inner):
-            unwanted = set(within(ground, ids_of(clause_matcher(ground, inner))))
-            return listed([id for id in everything(ground) if id not in unwanted])
+            return everything(ground) - matches(ground, inner)
         case Tagged(tag):
-            return postings(ground, TAGS, tag)
+            return set(ground.docs(tag, tag=True))
         case InChats(chats):
-            return any_of(postings(ground, TAGS, chat_tag(chat)) for chat in within(ground, chats))
+            if len(chats) > FEW_CHATS:
+                return narrowed(ground, everything(ground), clause)
+            return set().union(*(ground.docs(chat_tag(chat), tag=True) for chat in chats))
         case Words():
-            return words_matcher(ground, clause)
+            return with_words(ground, clause)
         case ChatIs():
             raise ValueError("conditions on chats are looked up in SQL")
 
 
-def words_matcher(ground: Ground, clause: Words) -> Matcher:
-    if clause.prefix:
-        return listed(expanded_ids(ground, ground.reader.expand_prefix(TEXT, clause.terms[0])))
-    if clause.near:
-        return listed(expanded_ids(ground, near_words(clause.terms[0], clause.near, ground.reader.field_terms(TEXT))))
+def everything(ground: Ground) -> set[int]:
+    ground.budget.check()
+    return set(range(ground.low, ground.high))
+
+
+def all_of(ground: Ground, clauses: Iterable[Clause]) -> set[int]:
+    """The rarest first, so that the others have little left to look at."""
+    flat = [each for clause in clauses for each in (clause.clauses if isinstance(clause, AllOf) else (clause,))]
+    ids: set[int] | None = None
+    for clause in sorted(flat, key=lambda each: guess(ground, each)):
+        if ids is None:
+            ids = matches(ground, clause)
+        elif ids:
+            ids = narrowed(ground, ids, clause)
+    return everything(ground) if ids is None else ids
+
+
+def guess(ground: Ground, clause: Clause) -> int:
+    """About how many documents it matches at the most; what costs more to find out counts more."""
+    match clause:
+        case Tagged(tag):
+            return len(ground.docs(tag, tag=True))
+        case Words(terms, prefix=False, near=0):
+            return min(len(ground.docs(term)) for term in terms) * len(terms)
+        case AllOf(clauses):
+            return min((guess(ground, each) for each in clauses), default=len(ground.leaf))
+        case AnyOf(clauses):
+            return sum(guess(ground, each) for each in clauses)
+    return len(ground.leaf)
+
+
+def narrowed(ground: Ground, ids: set[int], clause: Clause) -> set[int]:
+    """Those of `ids` that the clause matches."""
+    match clause:
+        case Not(inner):
+            return ids - narrowed(ground, ids, inner)
+        case InChats(chats):
+            ground.budget.check()
+            chat = ground.leaf.chat
+            return {id for id in ids if chat[id] in chats}
+        case Tagged(tag):
+            return common(ids, ground.docs(tag, tag=True))
+        case Words((term,), None, (), False, 0):
+            return common(ids, ground.docs(term))
+    return ids & matches(ground, clause)
+
+
+def common(ids: set[int], docs: Sequence[int]) -> set[int]:
+    if len(ids) * FEW < len(docs):
+        return {id for id in ids if contains(docs, id)}
+    return ids.intersection(docs)
+
+
+def contains(ascending: Sequence[int], number: int) -> bool:
+    at = bisect_left(ascending, number)
+    return at < len(ascending) and ascending[at] == number
+
+
+def with_words(ground: Ground, clause: Words) -> set[int]:
+    if clause.prefix or clause.near:
+        return set().union(*(ground.docs(word) for word in ground.expansions[clause]))
     if len(clause.terms) == 1:
-        return any_of(postings(ground, TEXT, term) for term in (*clause.terms, *clause.also))
-    apart = listed(adjacent_ids(ground, clause.terms))
-    return UnionMatcher(apart, postings(ground, TEXT, clause.whole)) if clause.whole else apart
+        return set().union(*(ground.docs(word) for word in (*clause.terms, *clause.also)))
+    together = documents_at(ground, next_to_each_other(ground, clause.terms))
+    return together.union(ground.docs(clause.whole)) if clause.whole else together
 
 
-def postings(ground: Ground, name: str, term: str) -> Matcher:
-    """The documents with a term. Only the words of a message give a score that differs."""
-    if (name, term) not in ground.reader:
-        return NullMatcher()
-    if ground.scored and name == TEXT:
-        return ground.searcher.postings(name, term, weighting=BM25F())
-    return ground.reader.postings(name, term, scorer=EQUAL)
-
-
-def everything(ground: Ground) -> list[int]:
-    return list(ground.reader.all_doc_ids())
-
-
-def listed(ids: list[int]) -> Matcher:
-    return ListMatcher(ids, all_weights=1.0) if ids else NullMatcher()
-
-
-def all_of(matchers: Iterable[Matcher]) -> Matcher:
-    return reduce(IntersectionMatcher, matchers)
-
-
-def any_of(matchers: Iterable[Matcher]) -> Matcher:
-    return reduce(UnionMatcher, matchers, NullMatcher())
-
-
-def expanded_ids(ground: Ground, words: Iterable[str]) -> list[int]:
-    """The documents with any of the words, ascending."""
-    reader = ground.reader
-    frequencies = ((reader.doc_frequency(TEXT, term), term) for term in within(ground, words))
-    terms = heapq.nlargest(EXPANSIONS + 1, frequencies)
-    if len(terms) > EXPANSIONS:
-        ground.budget.cut = True
-    ids: set[int] = set()
-    for _, term in terms[:EXPANSIONS]:
-        if ground.budget.is_over():
-            break
-        ids.update(reader.postings(TEXT, term).all_ids())
-    return sorted(ids)
-
-
-def adjacent_ids(ground: Ground, terms: tuple[str, ...]) -> list[int]:
-    """The documents in which the words stand one behind the other, ascending."""
-    reader = ground.reader
-    if any((TEXT, term) not in reader for term in terms):
-        return []
-    rarest_first = sorted(set(terms), key=lambda term: reader.doc_frequency(TEXT, term))
-    each = {term: reader.postings(TEXT, term) for term in rarest_first}
-    return [id for id in within(ground, ids_of(all_of(each.values()))) if stand_together(each, terms)]
-
-
-def stand_together(each: dict[str, Matcher], terms: tuple[str, ...]) -> bool:
-    """Whether the words follow each other in the document that all the matchers stand on."""
-    places = {term: set(matcher.value_as("positions")) for term, matcher in each.items()}
-    begins = places[terms[0]]
-    for behind, term in enumerate(terms):
-        begins = {begin for begin in begins if begin + behind in places[term]}
+def next_to_each_other(ground: Ground, terms: tuple[str, ...]) -> set[int]:
+    """The places where the first of the terms stands, and the others behind it, one by one."""
+    behind = sorted(enumerate(terms), key=lambda each: len(ground.docs(each[1])))
+    begins: set[int] | None = None
+    for distance, term in behind:
+        places = ground.places(term)
+        if begins is not None and len(begins) * FEW < len(places):
+            begins = {begin for begin in begins if contains(places, begin + distance)}
+        else:
+            shifted = [place - distance for place in places]
+            begins = set(shifted) if begins is None else begins.intersection(shifted)
         if not begins:
-            return False
-    return True
+            break
+    return begins or set()
 
 
-def within(ground: Ground, items: Iterable[T]) -> Iterator[T]:
-    """`items` as long as there is time."""
-    for item in items:
-        if ground.budget.is_over():
-            return
-        yield item
+def documents_at(ground: Ground, places: set[int]) -> set[int]:
+    begin = ground.leaf.begin
+    return {bisect_right(begin, place) - 1 for place in places}
+
+
+def weights_of(leaves: Sequence[Leaf], query: Query, expansions: Expansions) -> dict[str, float]:
+    """How much each word that is wanted says about a message: more, the rarer it is."""
+    weights: dict[str, float] = {}
+    count = sum(len(leaf) for leaf in leaves)
+    for clause in query.words:
+        exact = {word for word in (*clause.terms, clause.whole) if word}
+        for word in (*exact, *clause.also, *expansions.get(clause, ())):
+            seen = sum(len(leaf.docs(word)) for leaf in leaves)
+            rarity = math.log(1 + (count - seen + 0.5) / (seen + 0.5))
+            weights[word] = max(weights.get(word, 0.0), rarity * (1 if word in exact else ALSO_WEIGHT))
+    return weights
+
+
+def scores_of(ground: Ground, ids: set[int], weights: Mapping[str, float], average: float) -> dict[int, float]:
+    """How well each document fits: BM25, and newer ones better. `average`: the index's length of a message."""
+    leaf = ground.leaf
+    norms = [SATURATION * (1 - LENGTH_SHARE + LENGTH_SHARE * length / average) for length in range(MOST + 1)]
+    scores = dict.fromkeys(ids, 0.0)
+    length = leaf.length
+    for word, weight in weights.items():
+        ground.budget.check()
+        docs, times = leaf.docs(word), leaf.times(word)
+        factor = weight * (SATURATION + 1)
+        if len(ids) * FEW < len(docs):
+            for id in ids:
+                at = bisect_left(docs, id)
+                if at < len(docs) and docs[at] == id:
+                    scores[id] += factor * times[at] / (times[at] + norms[length[id]])
+        else:
+            for id, often in zip(docs, times, strict=True):
+                if id in scores:
+                    scores[id] += factor * often / (often + norms[length[id]])
+    at_ms = leaf.at_ms
+    return {id: score * day_freshness(at_ms[id] // DAY_MS) for id, score in scores.items()}
+
+
+@lru_cache(CACHED_DAYS)
+def day_freshness(day: int) -> float:
+    return freshness(day * DAY_MS)

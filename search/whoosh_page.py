@@ -1,106 +1,144 @@
-"""One page of a search in Whoosh: walks over the segments, counts all that is found and keeps the first.
+"""One page of a search in Whoosh: goes through the segments, counts all that is found and keeps the first.
 
 Called by `whoosh_engine.py`.
 """
 
+import heapq
+from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any
-
-from whoosh.reading import MultiReader
-from whoosh.searching import Searcher
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from search.engine import Ask, Facets, Hits, Scope
-from search.facts import SHOWN_TAGS
-from search.places import LAST_PLACE, PLACE_FORM, Rank, chat_of, hit_at, month_of, read_cursor, write_cursor
+from search.places import Rank, chat_of, hit_at, read_cursor, write_cursor
 from search.query import Query
-from search.whoosh_documents import TAGS
-from search.whoosh_matching import Budget, Ground, ids_of, matcher_of
-
-CLOCK_EVERY = 256
-"""How many documents are looked at between two looks at the clock."""
+from search.whoosh_matching import Budget, Ground, TimeOver, expand, found_in, scores_of, weights_of
+from search.whoosh_segment import Leaf
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
-    """A segment that is open for reading."""
-
-    reader: Any
-    places: Any
-    """Document number → place."""
-
-    @property
-    def name(self) -> str:
-        return str(self.reader.segment().segment_id())
-
-
-@dataclass(slots=True)
 class Found:
-    """All that was found: each hit's rank, and how many have a tag, if that was asked for."""
+    """What was found in a segment. `scores` is empty unless they are asked for."""
 
-    ranks: list[Rank] = field(default_factory=list)
-    tags: Counter[str] = field(default_factory=Counter)
+    leaf: Leaf
+    ids: set[int]
+    scores: dict[int, float]
+
+    def rank(self, id: int) -> Rank:
+        return self.scores.get(id, 0.0), self.leaf.place(id)
 
 
-def collect(leaves: list[Leaf], query: Query, scope: Scope, ask: Ask, budget: Budget) -> Found:
-    """What the query finds, newest segments first, until the time is over."""
-    found = Found()
-    low = PLACE_FORM.pack(query.after_ms or 0, 0, 0, 0)
-    high = LAST_PLACE if query.before_ms is None else PLACE_FORM.pack(query.before_ms, 0, 0, 0)
-    searcher = Searcher(MultiReader([leaf.reader for leaf in leaves]))
-    scored = ask.sort == "best"
-    for leaf, (part, _) in reversed(list(zip(leaves, searcher.leaf_searchers(), strict=True))):
-        matcher = matcher_of(Ground(part, budget, scored), query, scope)
-        if budget.is_over():
-            break  # what is unwanted is perhaps not all known
-        ids = set()
-        for number, id in enumerate(ids_of(matcher), 1):
-            if number % CLOCK_EVERY == 0 and budget.is_over():
-                break
-            place = leaf.places[id]
-            if low <= place < high and is_visible(place, scope):
-                found.ranks.append((matcher.score() if scored else 0.0, place))
-                ids.add(id)
-        if ask.facets:
-            count_tags(leaf, ids, found.tags)
+def collect(leaves: Sequence[Leaf], query: Query, scope: Scope, ask: Ask, budget: Budget) -> list[Found]:
+    """What the query finds in each segment, the last segments first, until the time is over."""
+    found = []
+    try:
+        expansions = expand(leaves, query, budget)
+        weights = weights_of(leaves, query, expansions) if ask.sort == "best" else {}
+        average = sum(leaf.begin[len(leaf)] for leaf in leaves) / max(1, sum(map(len, leaves)))
+        for leaf in reversed(leaves):
+            low = 0 if query.after_ms is None else leaf.first_since(query.after_ms)
+            high = len(leaf) if query.before_ms is None else leaf.first_since(query.before_ms)
+            if low < high:
+                ground = Ground(leaf, low, high, expansions, budget)
+                ids = found_in(ground, query, scope)
+                found.append(Found(leaf, ids, scores_of(ground, ids, weights, average) if ask.sort == "best" else {}))
+    except TimeOver:
+        pass
     return found
 
 
-def is_visible(place: bytes, scope: Scope) -> bool:
-    """Chats and streams; customers are looked up in the index (`matcher_of`)."""
-    if scope.chats is None and len(scope.streams) == 2:
-        return True
-    _, chat_pk, stream, _ = PLACE_FORM.unpack(place)
-    return stream in scope.streams and (scope.chats is None or chat_pk in scope.chats)
-
-
-def count_tags(leaf: Leaf, ids: set[int], tags: Counter[str]) -> None:
-    for beginning in SHOWN_TAGS:
-        for tag in leaf.reader.expand_prefix(TAGS, beginning):
-            name = tag.decode()
-            count = len(ids.intersection(leaf.reader.postings(TAGS, name).all_ids()))
-            if count:
-                tags[name] += count
-
-
-def page_of(found: Found, ask: Ask, partial: bool) -> Hits:
+def page_of(found: Sequence[Found], ask: Ask, partial: bool) -> Hits:
     """The part of it that is asked for. Raises Invalid for a wrong cursor."""
-    chats = Counter(chat_of(place) for _, place in found.ranks)
-    ranks = sorted(found.ranks, reverse=ask.sort != "old")
-    if ask.collapse:
-        ranks = list({chat_of(place): (score, place) for score, place in reversed(ranks)}.values())
-        ranks.sort(reverse=ask.sort != "old")
-    if ask.cursor:
-        behind = read_cursor(ask.cursor)
-        ranks = [rank for rank in ranks if (rank > behind if ask.sort == "old" else rank < behind)]
-    items = tuple(
-        hit_at(place, score, chats[chat_of(place)] if ask.collapse else 1) for score, place in ranks[: ask.limit]
-    )
+    chats: Counter[int] = Counter()
+    for each in found:
+        chats.update(map(each.leaf.chat.__getitem__, each.ids))
+    behind = read_cursor(ask.cursor) if ask.cursor else None
+    candidates = collapsed(found, ask, behind) if ask.collapse else firsts(found, ask, behind)
+    ranks = (heapq.nsmallest if ask.sort == "old" else heapq.nlargest)(ask.limit + 1, candidates)
     return Hits(
-        total=len(found.ranks),
+        total=sum(len(each.ids) for each in found),
         chats=len(chats),
-        items=items,
+        items=tuple(
+            hit_at(place, score, chats[chat_of(place)] if ask.collapse else 1) for score, place in ranks[: ask.limit]
+        ),
         next=write_cursor(ranks[ask.limit - 1]) if len(ranks) > ask.limit else None,
         partial=partial,
-        facets=Facets(chats, Counter(month_of(place) for _, place in found.ranks), found.tags) if ask.facets else None,
+        facets=Facets(chats, count_months(found), count_tags(found)) if ask.facets else None,
     )
+
+
+def firsts(found: Iterable[Found], ask: Ask, behind: Rank | None) -> Iterator[Rank]:
+    """The first of each segment behind a rank, one more than a page may have."""
+    for each in found:
+        ids = each.ids if behind is None else ids_behind(each, ask, behind)
+        if ask.sort == "old":
+            first = heapq.nsmallest(ask.limit + 1, ids)
+        elif ask.sort == "new":
+            first = heapq.nlargest(ask.limit + 1, ids)
+        else:
+            ids = list(ids)
+            scored = zip(map(each.scores.__getitem__, ids), ids, strict=True)
+            first = [id for _, id in heapq.nlargest(ask.limit + 1, scored)]
+        yield from map(each.rank, first)
+
+
+def ids_behind(found: Found, ask: Ask, behind: Rank) -> Iterable[int]:
+    """Documents stand in the order of their places, so numbers are compared in their stead."""
+    score, place = behind
+    border = found.leaf.first_from(place)
+    if ask.sort == "new":
+        return (id for id in found.ids if id < border)
+    if ask.sort == "old":
+        border += border < len(found.leaf) and found.leaf.place(border) == place
+        return (id for id in found.ids if id >= border)
+    scores = found.scores
+    return (id for id in found.ids if (scores[id], id) < (score, border))
+
+
+def collapsed(found: Iterable[Found], ask: Ask, behind: Rank | None) -> Iterator[Rank]:
+    """The first hit of each chat, if it is behind a rank."""
+    firsts: dict[int, Rank] = {}
+    for each in found:
+        last_wins = sorted(each.ids, reverse=ask.sort == "old")
+        if ask.sort == "best":
+            last_wins.sort(key=each.scores.__getitem__)
+        for chat, id in dict(zip(map(each.leaf.chat.__getitem__, last_wins), last_wins, strict=True)).items():
+            rank, other = each.rank(id), firsts.get(chat)
+            if other is None or is_before(rank, other, ask):
+                firsts[chat] = rank
+    return (rank for rank in firsts.values() if behind is None or is_before(behind, rank, ask))
+
+
+def is_before(rank: Rank, other: Rank, ask: Ask) -> bool:
+    return rank < other if ask.sort == "old" else rank > other
+
+
+def count_months(found: Iterable[Found]) -> Counter[str]:
+    """Documents stand in the order of time, so months are borders between them."""
+    months: Counter[str] = Counter()
+    for each in found:
+        ids, begin = sorted(each.ids), 0
+        while begin < len(ids):
+            name, until_ms = month_at(each.leaf.at_ms[ids[begin]])
+            end = bisect_left(ids, each.leaf.first_since(until_ms), begin)
+            months[name] += end - begin
+            begin = end
+    return months
+
+
+def month_at(at_ms: int) -> tuple[str, int]:
+    """The name of the month, and the moment at which it ends."""
+    moment = datetime.fromtimestamp(at_ms / 1000, UTC)
+    first = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    following = (first + timedelta(days=31)).replace(day=1)
+    return f"{first:%Y-%m}", int(following.timestamp()) * 1000
+
+
+def count_tags(found: Iterable[Found]) -> Counter[str]:
+    tags: Counter[str] = Counter()
+    for each in found:
+        for kind, count in Counter(map(each.leaf.kind.__getitem__, each.ids)).items():
+            for tag in each.leaf.kinds[kind]:
+                tags[tag] += count
+    return tags

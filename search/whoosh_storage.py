@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import secrets
+import sys
 import unicodedata
 import zlib
 from pathlib import Path
@@ -22,12 +23,12 @@ from whoosh.index import TOC
 
 from search.engine import Edition
 from search.folder import make_private
-from search.whoosh_documents import SCHEMA
+from search.whoosh_writer import FILE_ENDING, SCHEMA
 
 INDEX_NAME = "MAIN"
 TOC_FILE = re.compile(rf"_{INDEX_NAME}_([0-9]+)\.toc")
 OUR_FILE = re.compile(rf"_?{INDEX_NAME}_.*|seal_[0-9]+\.json")
-FORMAT = f"2 {unicodedata.unidata_version}"
+FORMAT = f"3 {sys.byteorder} {unicodedata.unidata_version}"
 """Raise the number when fields or tokenizer change; another Unicode may cut other words, too."""
 
 IDENTITY_BITS = 62
@@ -86,7 +87,7 @@ class SealedStorage(FileStorage):  # type: ignore[misc]
             identity, sums = int(seal["identity"]), dict(seal["files"])
             self._check_file(toc_name(generation), sums)
             for segment in TOC.read(self, INDEX_NAME, schema=SCHEMA).segments:
-                self._check_file(f"{segment.segment_id()}.seg", sums)
+                self._check_file(segment.segment_id() + FILE_ENDING, sums)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, LookupError, TypeError) as error:

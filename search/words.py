@@ -9,7 +9,7 @@ pass folds it, one pass classifies it, one pattern cuts it.
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -70,7 +70,8 @@ PAIRED_SCRIPTS = (
 )
 
 TOKEN = re.compile(
-    r"(?P<compound>(?:\+(?=d{1,3}(?![wd.-])))?[wd]+(?:(?:-|[.+#]{1,3})[wd]+)*(?:\+\+(?![wd])|#(?![wd]))?)"
+    r"(?P<word>[wd]+(?![wd#]|[-.+#]{1,3}[wd]|\+\+))"
+    r"|(?P<compound>(?:\+(?=d{1,3}(?![wd.-])))?[wd]+(?:(?:-|[.+#]{1,3})[wd]+)*(?:\+\+(?![wd])|#(?![wd]))?)"
     r"|(?P<run>c+)|(?P<sign>rr|r|e)"
 )
 PART = re.compile("[wd]+")
@@ -90,20 +91,25 @@ def tokens(text: str) -> list[Token]:
         elif match.lastgroup == "run":
             cut = cut_run(folded, start, end, position)
         else:
-            cut = iter([Token(folded[start:end], position, start, end, True)])
+            cut = [Token(folded[start : min(end, start + WORD_LETTERS)], position, start, end, True)]
         for token in cut:
             found.append(token)
-            position += token.spine
-            if token.spine and (root := stem(token.text)) != token.text:
-                found.append(token._replace(text=STEM_MARK + root, spine=False))
-    found += phone_numbers(folded, classes, found)
-    return [place_in_original(token, origin) for token in found]
+            if token.spine:
+                position += 1
+                word = token.text
+                if (root := stem(word)) != word:
+                    found.append(Token(STEM_MARK + root, token.position, token.start, token.end, False))
+    if DIGIT in classes:
+        found += phone_numbers(folded, classes, found)
+    return found if origin is None else [place_in_original(token, origin) for token in found]
 
 
-def fold(text: str) -> tuple[str, Sequence[int]]:
-    """`text` without case, width and accents; and for each of its letters, and its end, the index in `text`."""
+def fold(text: str) -> tuple[str, Sequence[int] | None]:
+    """`text` without case, width and accents; and for each of its letters, and its end, the index in `text`: null if
+    that is the same.
+    """
     if text.isascii():
-        return text.lower(), range(len(text) + 1)
+        return text.lower(), None
     folded: list[str] = []
     origin: list[int] = []
     for match in PIECE.finditer(text):
@@ -158,7 +164,7 @@ def class_of(letter: str) -> str:
     return OTHER
 
 
-def cut_compound(folded: str, classes: str, start: int, end: int, position: int) -> Iterator[Token]:
+def cut_compound(folded: str, classes: str, start: int, end: int, position: int) -> Iterable[Token]:
     """The parts, and the whole without its hyphens: `t-shirt` is found by `tshirt`, too."""
     parts = [part.span() for part in PART.finditer(classes, start, end)]
     for place, (begin, stop) in enumerate(parts, position):
@@ -170,7 +176,7 @@ def cut_compound(folded: str, classes: str, start: int, end: int, position: int)
     yield Token(whole, position, start, end, False)
 
 
-def cut_run(folded: str, start: int, end: int, position: int) -> Iterator[Token]:
+def cut_run(folded: str, start: int, end: int, position: int) -> Iterable[Token]:
     """Overlapping pairs of letters, and the last letter alone, so that each letter begins some token."""
     for i in range(start, end - 1):
         yield Token(folded[i : i + 2], position + i - start, i, i + 2, True)
