@@ -77,7 +77,7 @@ def read_mail(raw: bytes) -> ReadMail:
     senders = addresses_in(message, "From")
     found = Found()
     collect(message, found)
-    sender = senders[0][1] if len(senders) == 1 and len(message.get_all("From", [])) == 1 else ""
+    sender = senders[0][1] if len(senders) == 1 and len(fields(message, "From")) == 1 else ""
     return ReadMail(
         message=message,
         sender=sender.lower(),
@@ -107,19 +107,19 @@ def parse(raw: bytes) -> "Message[str, str]":
 
 def header(part: "Message[str, str]", name: str) -> str:
     """A header field as one line, decoded; empty if it is not there."""
-    value = part.get(name)
-    if value is None:
-        return ""
-    try:
-        return one_line(str(make_header(decode_header(value))))
-    except (HeaderParseError, LookupError, UnicodeError, ValueError):
-        return one_line(str(value))
+    return one_line(decoded(next(iter(fields(part, name)), "")))
+
+
+def fields(part: "Message[str, str]", name: str) -> list[str]:
+    """The fields called `name`, from the top, as they came; bytes that are not ASCII are read as UTF-8 (RFC 6532)."""
+    found = (value for given, value in part.raw_items() if given.lower() == name.lower())
+    return [str(value).encode(errors="surrogateescape").decode(errors="replace") for value in found]
 
 
 def addresses_in(message: "Message[str, str]", name: str) -> list[tuple[str, str]]:
     """(name, address) of each address in the fields called `name`."""
-    values = [str(value) for value in message.get_all(name, [])]
-    return [(decoded(said), address) for said, address in getaddresses(values) if "@" in address]
+    found = getaddresses(fields(message, name))
+    return [(decoded(said), address) for said, address in found if "@" in address]
 
 
 def decoded(text: str) -> str:
