@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, Protocol
 from urllib.parse import urlsplit
 
 import click
@@ -40,6 +41,8 @@ from history.keys import read_or_make_key
 from history.mail.addresses import MailAddresses, check_pattern
 from history.mail.cli import Post
 from history.mail.prepare import House
+from history.mail.receive.answers import Rules
+from history.mail.receive.receiver import Receiver
 from history.mail.send import Carrier, Files
 from history.mail.smtp import Connection, MailSettings
 from history.mail.worker import Habits, MailWorker
@@ -70,6 +73,13 @@ DEMO = {"brand": "Marlow & Finch", "settle_seconds": 10}
 """What the demo sets differently, unless it is set already."""
 
 DEMO_AGENT = ("Robin", "robin@localhost.example")
+
+
+def check_extra(value: str, module: str, extra: str) -> str:
+    """`value`, if it is empty or the package that it needs is here."""
+    if value and find_spec(module) is None:
+        raise ValueError(f"needs an extra: pip install stillhere[{extra}]")
+    return value
 
 
 class Settings(BaseSettings):
@@ -122,6 +132,20 @@ class Settings(BaseSettings):
     mail_in_doubt: Literal["resend", "hold"] = Field(
         "resend", description="A mail that may or may not have been taken: sent once more after 15 minutes, or held"
     )
+    replies_listen: str = Field(
+        "",
+        description="Where your mail server hands over mails by LMTP or SMTP: HOST:PORT or unix:PATH; empty: nowhere",
+    )
+    replies_trust: str = Field(
+        "", description="Your mail server's name in its Authentication-Results; empty: no sender counts as proven"
+    )
+    imap_host: str = Field("", description="The server of a mailbox in which mails arrive; empty: none is looked into")
+    imap_port: int = Field(993, ge=1, le=65535, description="The mailbox server's port")
+    imap_user: str = Field("", description="The mailbox's user")
+    imap_password: str = Field("", description="The mailbox's password")
+    imap_tls: Literal["implicit", "starttls", "none"] = Field("implicit", description="How the mailbox is encrypted")
+    imap_folder: str = Field("INBOX", description="The mailbox's folder")
+    imap_seconds: float = Field(20, gt=0, description="How often the mailbox is looked into")
     messages_per_second: float = Field(5, gt=0, description="Messages a connection may send, in the long run")
     messages_burst: int = Field(20, ge=1, description="Messages a connection may send at once")
     frames_per_second: float = Field(20, gt=0, description="Frames a connection may send, in the long run")
@@ -151,6 +175,19 @@ class Settings(BaseSettings):
             check_pattern(value)
         return value
 
+    @field_validator("replies_listen")
+    @classmethod
+    def check_replies_listen(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if value and not (value.startswith("unix:/") or (host and port.isdecimal())):
+            raise ValueError("must be HOST:PORT or unix:/PATH")
+        return check_extra(value, "aiosmtpd", "replies")
+
+    @field_validator("imap_host")
+    @classmethod
+    def check_imap_host(cls, value: str) -> str:
+        return check_extra(value, "imap_tools", "replies")
+
     @field_validator("secret_keys")
     @classmethod
     def check_secret_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -176,6 +213,14 @@ class Settings(BaseSettings):
     @property
     def is_sqlite(self) -> bool:
         return self.database.startswith("sqlite")
+
+
+class Part(Protocol):
+    """What runs in the background of a process."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -295,6 +340,34 @@ class Service:
         return MailWorker(self.store, self.writer, self.house, self.open_carrier, habits)
 
     @cached_property
+    def receiver(self) -> Receiver:
+        rules = Rules(self.mail_addresses, self.settings.replies_trust, self.policy)
+        return Receiver(self.store, self.writer, rules, self.settings.brand, self.settings.url)
+
+    @cached_property
+    def doors_for_mail(self) -> tuple[Part, ...]:
+        """Where mails come in. Each needs packages that are here only if they are wanted."""
+        settings, doors = self.settings, list[Part]()
+        if settings.replies_listen:
+            from history.mail.receive.listener import Listener
+
+            doors.append(Listener(self.receiver, settings.replies_listen, self.policy.domain))
+        if settings.imap_host:
+            from history.mail.receive.mailbox import MailboxSettings, mailbox_watch
+
+            mailbox = MailboxSettings(
+                host=settings.imap_host,
+                port=settings.imap_port,
+                user=settings.imap_user,
+                password=settings.imap_password,
+                tls=settings.imap_tls,
+                folder=settings.imap_folder,
+                every_s=settings.imap_seconds,
+            )
+            doors.append(mailbox_watch(self.receiver, mailbox))
+        return tuple(doors)
+
+    @cached_property
     def watches(self) -> tuple[Watch, ...]:
         """The rules that act by themselves, as far as they are wanted."""
         settings = self.settings
@@ -304,16 +377,14 @@ class Service:
         return away, idle_watch(self.store, self.writer, settings.idle_warn_seconds, settings.idle_close_seconds)
 
     def start(self) -> None:
-        for part in (self.writer, self.hub, self.indexer, self.bus, self.mail):
+        parts: tuple[Part, ...] = (self.writer, self.hub, self.indexer, self.bus, self.mail)
+        for part in (*parts, *self.watches, *self.doors_for_mail):
             part.start()
-        for watch in self.watches:
-            watch.start()
 
     def stop(self) -> None:
         """In the reverse order, so that nobody misses what it still needs."""
-        for watch in self.watches:
-            watch.stop()
-        for part in (self.mail, self.bus, self.indexer, self.hub, self.writer):
+        parts: tuple[Part, ...] = (self.mail, self.bus, self.indexer, self.hub, self.writer)
+        for part in (*self.doors_for_mail, *self.watches, *parts):
             part.stop()
         self.engine.close()
         self.store.close()

@@ -35,6 +35,8 @@ class Send(NamedTuple):
     data: str
     stream: int = PUBLIC
     reopen: bool = False
+    by_mail: bool = False
+    """Whether it came as an answer to a mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +68,13 @@ def send(change: Change, command: Send, now_ms: int, around: Around) -> EventRow
     """Appends a message, and whatever must come before it: a reopen, an accept, a join. Raises Closed or Forbidden."""
     place, row = command.place, change.row
     if command.stream == INTERNAL:
-        if place.role != "agent":
+        if place.role not in ("agent", "system"):
             raise Forbidden("Only agents write notes")
         return change.append("note", place.participant, command.id, command.data, now_ms, INTERNAL, command.prev)
     if row.status == "closed":
         if not command.reopen:
             raise Closed("The chat is closed; send with `reopen` to continue it")
-        reopen(change, place, new_id(), now_ms, around)
+        reopen(change, place, new_id(), now_ms, around, "email" if command.by_mail else place.role)
     elif place.role == "agent" and row.status in ("open", "waiting"):
         accept(change, place, new_id(), now_ms)
     join(change, place, now_ms)
@@ -101,7 +103,7 @@ def act(change: Change, command: Act, now_ms: int, around: Around) -> EventRow |
         case "close":
             return None if row.status == "closed" else close(change, place, id, now_ms, place.role)
         case "reopen":
-            return None if row.status != "closed" else reopen(change, place, id, now_ms, around)
+            return None if row.status != "closed" else reopen(change, place, id, now_ms, around, place.role)
         case "rate":
             return rate(change, place, id, command.data, now_ms)
         case "redact":
@@ -225,12 +227,15 @@ def close(change: Change, place: Place, id: str, now_ms: int, reason: str) -> Ev
     return event
 
 
-def reopen(change: Change, place: Place, id: str, now_ms: int, around: Around) -> EventRow:
-    """Opens the closed chat again with its next thread. An agent who reopens takes charge; a customer waits for one."""
+def reopen(change: Change, place: Place, id: str, now_ms: int, around: Around, reason: str) -> EventRow:
+    """Opens the closed chat again with its next thread. An agent who reopens takes charge; anybody else waits for one.
+
+    `reason` is customer, agent or email.
+    """
     change.move("reopen")
     change.row.thread += 1
-    event = change.append("reopen", place.participant, id, canonical({"reason": place.role}), now_ms)
-    change.threads.append(("open", {"opened_ms": now_ms, "opened_by": place.role, "first_seq": event.seq}))
+    event = change.append("reopen", place.participant, id, canonical({"reason": reason}), now_ms)
+    change.threads.append(("open", {"opened_ms": now_ms, "opened_by": reason, "first_seq": event.seq}))
     if place.role == "agent":
         accept(change, place, new_id(), now_ms)
     else:

@@ -122,7 +122,7 @@ class InboundMail(SQLModel, table=True):
     item_id: str | None = Field(default=None, foreign_key="outbox_item.id")
     """The mail that is answered, or that the bounce or complaint is about."""
     verdict: str
-    """What it was taken for: answer, quarantined, auto (reply of a machine), bounce, complaint, refused, unknown"""
+    """What it was taken for: answer, quarantined, auto (reply of a machine), bounce, delay, success or complaint"""
     reason: str = ""
     event_seq: int | None = Field(default=None, sa_type=BigInteger)
     """The message in the chat's public stream that was made of it."""
