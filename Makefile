@@ -1,9 +1,10 @@
 # One command each: run, test, check, bench, soak. Each makes what it needs first.
 PORT ?= 8000
 PYTHON ?= python3
+ENGINE ?= whoosh
 BIN := .venv/bin
 
-.PHONY: run test check bench soak soak-mail format lock
+.PHONY: run test check bench soak conformance soak-mail format lock
 
 run: .venv/run
 	$(BIN)/stillhere demo --port $(PORT)
@@ -25,6 +26,9 @@ soak: .venv/dev
 
 soak-mail: .venv/dev
 	$(BIN)/python -m tests.soak_mail
+
+conformance: .venv/dev
+	$(BIN)/python -m tests.search.soak --engine $(ENGINE)
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .

@@ -22,7 +22,7 @@ BEGINNING = "SELECT word FROM word WHERE word >= %s AND word < %s AND messages >
 NEAR = "SELECT word, messages FROM word WHERE near && %s AND messages > 0 ORDER BY messages DESC, word"
 CHATS = (
     "SELECT count(DISTINCT chat_pk), count(*) FROM "
-    "(SELECT chat_pk FROM message WHERE words @@ %s::tsquery LIMIT %s) AS some"
+    "(SELECT chat_pk FROM message WHERE words @@ %s::tsquery LIMIT %s) AS known"
 )
 SOME_MESSAGES = 1000
 
