@@ -27,6 +27,7 @@ import resume.live.socket
 import resume.live.sync
 import resume.pages
 import resume.routes
+import search.cli
 import search.desk.pages
 import search.routes
 from history import journal, outbox_page
@@ -62,6 +63,7 @@ from resume.sessions import Sessions
 from resume.tokens import Tokens
 from search.desk.pages import COOKIE as DESK_COOKIE
 from search.indexer import Indexer
+from search.shelf import Shelf
 from search.whoosh_engine import WhooshEngine
 
 BODY_BYTES = 128 * 1024
@@ -292,8 +294,9 @@ class Service:
         )
 
     @cached_property
-    def engine(self) -> WhooshEngine:
-        return WhooshEngine(self.settings.instance_path / "index")
+    def engine(self) -> Shelf:
+        folder = self.settings.instance_path / "index"
+        return Shelf(self.store, lambda place: WhooshEngine(folder / place))
 
     @cached_property
     def indexer(self) -> Indexer:
@@ -545,6 +548,18 @@ def open_post() -> Post:
     return Post(service.house, service.open_carrier, settings.smtp_host, service.store)
 
 
+@contextmanager
+def open_index(settings: Settings) -> Iterator[search.cli.Index]:
+    """The search index for a command, beside a running server or without one."""
+    with open_writer(settings) as writer:
+        service = Service(settings)
+        try:
+            yield search.cli.Index(service.store, writer, service.engine)
+        finally:
+            service.engine.close()
+            service.store.close()
+
+
 def serve_with(settings: Settings, *, demo: bool, greeting: str) -> None:
     prepare(settings)
     Server(settings, demo=demo, when_ready=lambda: click.echo(greeting)).run()
@@ -594,7 +609,8 @@ def demo(port: int | None) -> None:
 
 def main() -> None:
     """The entry point of the `stillhere` command."""
-    for command in history.cli.make_commands(lambda: open_writer(read_settings()), lambda: read_settings().url):
+    commands = history.cli.make_commands(lambda: open_writer(read_settings()), lambda: read_settings().url)
+    for command in commands + search.cli.make_commands(lambda: open_index(read_settings())):
         stillhere.add_command(command)
     stillhere.add_command(history.mail.cli.make_command(open_post))
     stillhere()

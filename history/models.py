@@ -199,6 +199,35 @@ class Link(SQLModel, table=True):
     session_id: str | None = None
 
 
+class IndexState(SQLModel, table=True):
+    """Which search index is searched, and what was asked of the indexer. One row."""
+
+    __tablename__ = "index_state"
+    id: int = Field(default=1, primary_key=True)
+    place: str = "a"
+    """Of two, so that a new index can be made in the other."""
+    whole: bool = False
+    """It had all of the log once since it was begun."""
+    wanted: int = 0
+    """How often a new index was asked for."""
+    made: int = 0
+    """Which of these wishes was fulfilled last."""
+    done: int = Field(default=0, sa_type=BigInteger)
+    total: int = Field(default=0, sa_type=BigInteger)
+    """How many events the index being made has, of how many; 0 while none is made."""
+
+
+class IndexSetAside(SQLModel, table=True):
+    """A message that could not be indexed, however often it was tried."""
+
+    __tablename__ = "index_set_aside"
+    chat_pk: int = Field(sa_type=BigInteger, primary_key=True)
+    stream: int = Field(primary_key=True)
+    seq: int = Field(sa_type=BigInteger, primary_key=True)
+    at_ms: int = Field(sa_type=BigInteger)
+    reason: str
+
+
 class IndexMark(SQLModel, table=True):
     """How far the search index has followed a chat."""
 

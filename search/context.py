@@ -4,7 +4,7 @@ What the viewer may not see, and what was redacted or erased since it was indexe
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -13,6 +13,7 @@ from history.access import Viewer, may_see
 from history.db import Driver
 from history.models import INTERNAL, PUBLIC
 from history.times import rfc3339
+from search.authors import author_of_note
 from search.engine import Key
 
 NEIGHBOURS = 2
@@ -75,7 +76,17 @@ def read_messages(driver: Driver, viewer: Viewer, keys: Iterable[Key]) -> dict[K
         Key(chat_pk, stream, seq): Message(*columns)
         for chat_pk, stream, seq, *columns in driver.rows(MESSAGES, chats, seqs)
     }
-    return {key: message for key, message in read.items() if key in wanted and shows(viewer, key, message)}
+    return {
+        key: message if message.role else with_author(driver, message)
+        for key, message in read.items()
+        if key in wanted and shows(viewer, key, message)
+    }
+
+
+def with_author(driver: Driver, message: Message) -> Message:
+    """A note of an agent who never joined the chat."""
+    role, _, name = author_of_note(driver, message.chat_id, message.by)
+    return replace(message, role=role, name=name or None)
 
 
 def shows(viewer: Viewer, key: Key, message: Message) -> bool:

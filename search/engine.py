@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from history.errors import Busy
 from history.models import INTERNAL, PUBLIC
 from search.query import Query, Sort
 
@@ -22,6 +23,12 @@ SEARCH_SECONDS = 0.3
 
 KNOWN_CHATS = 5
 """Words in fewer chats are never suggested: they may be somebody's secret."""
+
+
+class NoIndex(Busy):
+    """There is no index that can be trusted: it is missing, damaged, or being made."""
+
+    title = "The search index is being made"
 
 
 class Key(NamedTuple):
@@ -116,8 +123,9 @@ class Edition(NamedTuple):
 class Engine(Protocol):
     """An index on disk. One thread of one process writes, after `claim`; any thread searches."""
 
-    doubt: bool
-    """Something was wrong with the index in a search: it wants to be checked."""
+    @property
+    def doubt(self) -> bool:
+        """Something was wrong with the index in a search: it wants to be checked."""
 
     def claim(self) -> bool:
         """Becomes the one process that writes this index, until `close`. False while another one is."""

@@ -12,12 +12,12 @@ from typing import Any
 
 from history.access import Viewer
 from history.db import Driver, Store
-from history.errors import Busy, Invalid
+from history.errors import Invalid
 from history.models import INTERNAL, PUBLIC, STREAM_NAMES
 from history.times import rfc3339
 from search.conditions import resolve
 from search.context import Message, neighbours, read_messages
-from search.engine import Ask, Engine, Hit, Hits, Scope
+from search.engine import Ask, Engine, Hit, Hits, NoIndex, Scope
 from search.facets import FACETS, facets_of
 from search.parser import SORTS, parse
 from search.query import Chip, Query, Sort, Words, leaves_of
@@ -69,9 +69,7 @@ def find(store: Store, engine: Engine, viewer: Viewer, asked: Mapping[str, str],
         query = resolve(driver, viewer, question.query)
     try:
         found = answer(store, engine.search, viewer, question, query, scope)
-    except Busy:
-        if not engine.doubt:
-            raise
+    except NoIndex:
         return {**answer(store, Recent(store).search, viewer, question, query, scope), "degraded": True}
     if not (found["total"] or question.cursor or found.get("partial")):
         found["suggestion"] = suggestion(engine, question.text, query, scope)

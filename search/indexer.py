@@ -15,8 +15,24 @@ from history.bus import Hint, MemoryBus
 from history.db import Store
 from history.errors import Busy
 from history.writer import Writer
-from search.engine import Edition, Engine
-from search.followed import BATCH_EVENTS, count_behind, forget_marks, read_edition, read_marks, read_news, save_marks
+from search.engine import Edition
+from search.followed import BATCH_EVENTS, lagging_chats, read_news
+from search.marks import (
+    Misfit,
+    become_whole,
+    count_behind,
+    count_events,
+    forget_marks,
+    read_edition,
+    read_marks,
+    read_state,
+    save_marks,
+    tell_progress,
+    turn_to,
+)
+from search.patience import Patience
+from search.rebuilding import Rebuild
+from search.shelf import PLACES, Shelf
 
 SWEEP_SECONDS = 30.0
 GATHER_SECONDS = 0.05
@@ -35,6 +51,12 @@ RETRY_SECONDS = 1.0
 LOOK_SECONDS = 0.1
 """How often `caught_up` looks."""
 
+WISH_SECONDS = 1.0
+"""How often it is looked whether a new index is wanted."""
+
+TELL_SECONDS = 0.5
+"""How often it is told how far a new index is."""
+
 NO_EDITION = Edition(0, 0)
 
 log = logging.getLogger("stillhere.search")
@@ -45,16 +67,16 @@ class Indexer:
     others stand by. Stop it before the writer that it writes its marks with.
     """
 
-    def __init__(self, store: Store, writer: Writer, bus: MemoryBus, engine: Engine) -> None:
+    def __init__(self, store: Store, writer: Writer, bus: MemoryBus, shelf: Shelf) -> None:
         self.store = store
         self.writer = writer
-        self.engine = engine
+        self.shelf = shelf
         self.ready = False
         """The marks tell the truth about the index."""
         self.edition = NO_EDITION
+        self.patience = Patience()
         self.hinted: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
         self.wake = threading.Event()
-        self.anew = threading.Event()
         self.stopping = threading.Event()
         self.progress = threading.Condition()
         self.next_sweep = 0.0
@@ -73,21 +95,16 @@ class Indexer:
         self.wake.set()
         self.thread.join()
 
-    def rebuild(self) -> None:
-        """Has the index thrown away and made again; `caught_up` tells when it is whole."""
-        self.ready = False
-        self.anew.set()
-        self.wake.set()
-
     def behind(self) -> int:
         """How many events of the log are not in the index yet."""
         with self.store.reading() as driver:
             return count_behind(driver)
 
     def caught_up(self, timeout_seconds: float) -> bool:
-        """Waits until the index has all that was committed so far. False if that takes longer."""
+        """Waits until the index has all that was committed so far, and is the one that was asked for last. False if
+        that takes longer."""
         until = time.monotonic() + timeout_seconds
-        while not (self.ready and not self.engine.doubt and self.behind() == 0):
+        while not self._is_up_to_date():
             if time.monotonic() > until:
                 return False
             self.next_sweep = 0.0
@@ -95,6 +112,13 @@ class Indexer:
             with self.progress:
                 self.progress.wait(LOOK_SECONDS)
         return True
+
+    def _is_up_to_date(self) -> bool:
+        if not self.ready or self.shelf.doubt:
+            return False
+        with self.store.reading() as driver:
+            state = read_state(driver)
+            return state.whole and state.made == state.wanted and count_behind(driver) == 0
 
     def _hear(self, hints: list[Hint]) -> None:
         chats = [hint.chat_pk for hint in hints if hint.typing is None]
@@ -121,60 +145,109 @@ class Indexer:
 
     def _prepare(self) -> bool:
         """Makes index and marks agree. False while another process has the index."""
-        if not self.engine.claim():
+        if not self.shelf.claim():
             return False
-        found = None if self.anew.is_set() else self.engine.check()
+        found = self.shelf.check()
         with self.store.reading() as driver:
             known, marks = read_edition(driver), read_marks(driver)
         if found is None or known is None or found not in (known, known._replace(commits=known.commits + 1)):
             if known is not None:
                 log.warning("the search index is made again from the log")
-            self.anew.clear()
-            self.edition = self.engine.reset()
+            self.edition = self.shelf.reset()
             self.writer.write(partial(forget_marks, edition=self.edition))
         elif found == known:
             self.edition = found
         else:
-            self.edition = self.engine.cut(marks)
+            self.edition = self.shelf.cut(marks)
             self.writer.write(partial(save_marks, marks=[], edition=self.edition))
         self.ready = True
         return True
 
     def _follow(self) -> None:
-        """Indexes what comes while index and marks can be trusted. What was hinted at goes before the sweep."""
+        """Indexes what comes while index and marks can be trusted. What was hinted at goes before the sweep, and both
+        before a new index that somebody asked for."""
         self.next_sweep = 0.0
-        while not (self.stopping.is_set() or self.anew.is_set() or self.engine.doubt):
-            hinted = self._take_hints()
-            while hinted and not self.stopping.is_set() and self._index(hinted):
-                pass
+        while not (self.stopping.is_set() or self.shelf.doubt):
+            self._index_hinted()
             if time.monotonic() >= self.next_sweep and not self._index(None):
-                self.next_sweep = time.monotonic() + SWEEP_SECONDS
-            with self.progress:
-                self.progress.notify_all()
-            if self.wake.wait(max(0.0, self.next_sweep - time.monotonic())):
+                self._swept()
+            if self.next_sweep and self._is_wanted_anew():
+                self._rebuild()
+            if self.wake.wait(min(WISH_SECONDS, max(0.0, self.next_sweep - time.monotonic()))):
                 self.stopping.wait(GATHER_SECONDS)
                 self.wake.clear()
 
-    def _take_hints(self) -> list[int]:
+    def _swept(self) -> None:
+        """All that was in the log is in the index."""
+        if not self.shelf.state().whole:
+            self.writer.write(become_whole)
+        self.next_sweep = time.monotonic() + SWEEP_SECONDS
+        with self.progress:
+            self.progress.notify_all()
+
+    def _index_hinted(self) -> None:
         hinted: set[int] = set()
         while not self.hinted.empty():
             hinted.update(self.hinted.get())
-        return sorted(hinted)
+        while hinted and not self.stopping.is_set() and self._index(sorted(hinted)):
+            pass
 
     def _index(self, chats: list[int] | None) -> bool:
         """One batch of news of these chats, or of all. False if there was none."""
         self._look_for_rush()
         began = time.monotonic()
         with self.store.reading() as driver:
-            news = read_news(driver, chats, RUSH_EVENTS if self.rush else BATCH_EVENTS)
+            news = read_news(driver, lagging_chats(driver, chats), RUSH_EVENTS if self.rush else BATCH_EVENTS)
         if not news.marks:
             return False
+        misfits: list[Misfit] = []
         if news.added or news.deleted:
-            self.edition = self.engine.commit(news.added, news.deleted)
-        self.writer.write(partial(save_marks, marks=news.marks, edition=self.edition))
+            self.edition = self.patience.commit(self.shelf, news.added, news.deleted, misfits)
+        self.writer.write(partial(save_marks, marks=news.marks, edition=self.edition, misfits=misfits))
         if self.rush:
             self.stopping.wait(min(PAUSE_SECONDS, RUSH_PAUSES * (time.monotonic() - began)))
         return True
+
+    def _is_wanted_anew(self) -> bool:
+        state = self.shelf.state()
+        return state.wanted > state.made
+
+    def _rebuild(self) -> None:
+        """Makes a new index in the other place, while the old one is searched and followed; then turns to it."""
+        old = self.shelf.state()
+        place = next(place for place in PLACES if place != old.place)
+        engine = self.shelf.at(place)
+        if not engine.claim():
+            log.warning("another process has the place for a new index")
+            self.stopping.wait(RETRY_SECONDS)
+            return
+        rebuild = Rebuild(engine, engine.reset())
+        with self.store.reading() as driver:
+            total = count_events(driver)
+        next_told = 0.0
+        while not (self.stopping.is_set() or self.shelf.doubt):
+            with self.store.reading() as driver:
+                step = rebuild.read(driver)
+                marks = rebuild.marks_that_differ(driver) if step.is_last else []
+            if step.is_last:
+                self.edition = rebuild.edition
+                self.writer.write(
+                    partial(
+                        turn_to,
+                        place=place,
+                        marks=marks,
+                        edition=rebuild.edition,
+                        misfits=rebuild.misfits,
+                        made=old.wanted,
+                    )
+                )
+                self.shelf.leave(old.place)
+                return
+            rebuild.take(step)
+            if time.monotonic() >= next_told:
+                self.writer.write(partial(tell_progress, done=min(rebuild.done, total), total=total))
+                next_told = time.monotonic() + TELL_SECONDS
+            self._index_hinted()
 
     def _look_for_rush(self) -> None:
         """Counts the hints of the last moment."""

@@ -1,4 +1,5 @@
-"""What is searched for, as values: a tree of clauses, a time, an order. Pure; made by `parser.py`, answered by engines.
+"""What is searched for, as values: a tree of clauses, a time, an order. Pure; made by `parser.py`, answered by
+engines.
 
 A clause says something about one message, or about its chat. What is said about a chat (`ChatIs`) is looked up in SQL
 first and comes to the engine as a set of chats (`InChats`).

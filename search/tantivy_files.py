@@ -1,5 +1,5 @@
-"""Are the files of a tantivy index as they were written? tantivy puts a checksum behind each file, and looks at none of
-them when it opens an index. Called by `tantivy_engine.py`, before tantivy reads a file.
+"""Are the files of a tantivy index as they were written? tantivy puts a checksum behind each file, and looks at none
+of them when it opens an index. Called by `tantivy_engine.py`, before tantivy reads a file.
 """
 
 import json

@@ -26,7 +26,9 @@ from history.times import new_id, now_ms, participant_id
 from history.writer import Answer, Writer, give
 from search.engine import Engine
 from search.indexer import Indexer
+from search.marks import ask_for_new
 from search.routes import make_blueprint
+from search.shelf import Shelf
 from search.whoosh_engine import WhooshEngine
 
 PATIENCE_SECONDS = 20
@@ -36,9 +38,9 @@ AGENT = Viewer("agent", "mira", "Mira Stone")
 class Office:
     """A store, its writer, and an index in a folder. `opens` and `closes` are a process's start and end."""
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(self, store: Store, root: Path) -> None:
         self.store = store
-        self.folder = folder
+        self.root = root
         self.policy = MailPolicy(0, "stillhere.example.com")
         self.bus = MemoryBus()
         self.writer = Writer(store, partial(journal.apply, self.policy), self._ring)
@@ -47,14 +49,22 @@ class Office:
         self.indexer: Indexer | None = None
 
     def opens(self, wrap: Callable[[Engine], Engine] = lambda engine: engine) -> None:
-        self.whoosh = WhooshEngine(self.folder, PATIENCE_SECONDS)
-        self.indexer = Indexer(self.store, self.writer, self.bus, wrap(self.whoosh))
+        self.shelf = Shelf(self.store, lambda place: wrap(WhooshEngine(self.root / place, PATIENCE_SECONDS)))
+        self.indexer = Indexer(self.store, self.writer, self.bus, self.shelf)
         self.indexer.start()
+
+    @property
+    def folder(self) -> Path:
+        """The files of the index that is searched."""
+        return self.root / self.shelf.state().place
+
+    def wants_new_index(self) -> None:
+        self.writer.write(ask_for_new)
 
     def closes(self) -> None:
         if self.indexer:
             self.indexer.stop()
-            self.whoosh.close()
+            self.shelf.close()
             self.bus.listeners.clear()
             self.indexer = None
 
@@ -121,7 +131,7 @@ class Office:
 
     def _client(self, viewer: Viewer) -> Any:
         app = Flask(__name__)
-        app.register_blueprint(make_blueprint(self.store, self.whoosh, lambda: viewer))
+        app.register_blueprint(make_blueprint(self.store, self.shelf, lambda: viewer))
         app.register_error_handler(StillhereError, as_problem)
         return app.test_client()
 

@@ -27,7 +27,7 @@ class Desk:
         app = Flask(__name__)
         answer_errors(app)
         app.register_blueprint(
-            make_blueprint(office.store, office.writer, office.whoosh, "Marlow & Finch", False, self.identify)
+            make_blueprint(office.store, office.writer, office.shelf, "Marlow & Finch", False, self.identify)
         )
         self.browser: FlaskClient = app.test_client()
 
