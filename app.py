@@ -42,6 +42,7 @@ from history.keys import read_or_make_key
 from history.mail.addresses import MailAddresses, check_pattern
 from history.mail.cli import Post
 from history.mail.prepare import House
+from history.mail.receive import originals
 from history.mail.receive.answers import Rules
 from history.mail.receive.receiver import Receiver
 from history.mail.send import Carrier, Files
@@ -374,10 +375,13 @@ class Service:
     def watches(self) -> tuple[Watch, ...]:
         """The rules that act by themselves, as far as they are wanted."""
         settings = self.settings
-        away = away_watch(self.store, self.writer, settings.agent_away_seconds)
+        always = (
+            away_watch(self.store, self.writer, settings.agent_away_seconds),
+            originals.forgetting_watch(self.writer),
+        )
         if not settings.idle_warn_seconds:
-            return (away,)
-        return away, idle_watch(self.store, self.writer, settings.idle_warn_seconds, settings.idle_close_seconds)
+            return always
+        return *always, idle_watch(self.store, self.writer, settings.idle_warn_seconds, settings.idle_close_seconds)
 
     def start(self) -> None:
         parts: tuple[Part, ...] = (self.writer, self.hub, self.indexer, self.bus, self.mail)
@@ -449,6 +453,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> tuple[Flask, Servic
         resume.pages.make_blueprint(settings.brand, frames, demo),
         search.routes.make_blueprint(store, service.engine, identify),
         search.desk.pages.make_blueprint(store, writer, service.engine, settings.brand, secure, identify),
+        originals.make_blueprint(store, identify),
         outbox_page.make_blueprint(store, settings.instance_path / "outbox"),
     ):
         app.register_blueprint(blueprint)

@@ -22,6 +22,7 @@ const LINK_TAIL = /[.,;:!?)\]}]+$/;
  * @property {string} author
  * @property {string} text
  * @property {boolean} redacted
+ * @property {string} way by which it came, in words; empty for the usual one
  * @property {string} time
  * @property {string} when date and time in full
  * @property {"sending" | "stored" | "delivered" | "read" | "refused" | null} fate of an own message
@@ -56,7 +57,7 @@ export function linesOf({ events, outgoing, me, fate, nameOf }, reader) {
     showDay(at_ms);
     const first = by !== last.by || at_ms - last.at_ms > GROUP_MS;
     const before = lines.at(-1);
-    if (!first && before?.type === "message") before.followed = before.fate === message.fate && message.fate !== "refused";
+    if (!first && before?.type === "message") before.followed = before.fate === message.fate && before.way === message.way && message.fate !== "refused";
     last = { by, at_ms };
     const times = { time: clock.time(at_ms), when: clock.full(at_ms) };
     lines.push({ type: "message", first, followed: false, author: by === me ? WORDS.you : nameOf(by), ...times, ...message });
@@ -107,7 +108,8 @@ export function partsOf(text) {
 
 /** @param {Record<string, any>} data */
 function content(data) {
-  return { text: data.redacted ? WORDS.redacted : data.text, redacted: data.redacted === true };
+  const way = data.by_mail ? WORDS.byMail : "";
+  return { text: data.redacted ? WORDS.redacted : data.text, redacted: data.redacted === true, way };
 }
 
 /** An agent who accepts joins and is assigned in one breath: one line is enough. @param {Event} event @param {Event | undefined} before */

@@ -115,8 +115,8 @@ export class Messages {
   }
 
   /** @param {Message} line */
-  #foot({ key, time, when, fate, detail }) {
-    const clock = h("time", { title: when }, time);
+  #foot({ key, time, when, fate, detail, way }) {
+    const clock = h("span", {}, way ? `${way} · ` : "", h("time", { title: when }, time));
     if (fate === null) return h("p", { class: "foot" }, clock);
     const sign = h("span", { class: `fate ${fate}`, title: FATES[fate] }, fateIcon(fate), h("span", { class: "hidden" }, FATES[fate]));
     if (fate !== "refused") return h("p", { class: "foot" }, clock, sign);

@@ -31,6 +31,7 @@ export const WORDS = {
   today: "Today",
   yesterday: "Yesterday",
   you: "You",
+  byMail: "by e-mail",
   again: "Send again",
   drop: "Delete",
   tooLong: "This message is too long. Please split it into several.",

@@ -111,6 +111,14 @@ test("ages are said in the largest unit", () => {
   assert.equal(agoWords(1_000, 0), "now");
 });
 
+test("a message that came by mail says so, how far its sender is known, and which mail it was", () => {
+  const mail = (by_mail) => entries({ events: [event(1, { data: { text: "x", by_mail } })] }).at(-1).mail;
+  assert.deepEqual(mail({ id: "m", proof: "proven", whole: true }), { id: "m", words: "by e-mail" });
+  assert.deepEqual(mail({ id: "m", proof: "unproven", whole: false }), { id: "m", words: "by e-mail, not proven, shortened" });
+  assert.equal(mail({ id: "m", proof: "stranger", whole: true }).words, "by e-mail, from somebody else's address");
+  assert.equal(mail(undefined), null);
+});
+
 test("who was first is named", () => {
   const conflict = { code: "conflict", message: "Somebody else was first", state: { agent: { name: "Ben" } } };
   assert.equal(refusalWords(conflict), "Somebody else was first: Ben.");

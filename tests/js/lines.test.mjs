@@ -133,3 +133,10 @@ test("only http and https become addresses, and no character of the text is lost
   assert.equal(parts.map((part) => part.text).join(""), text);
   for (const { href } of parts.filter((part) => part.href)) assert.match(new URL(href).protocol, /^https?:$/);
 });
+
+test("a message that came by mail says so, and ends its group's foot", () => {
+  const typed = message(ME, "2026-11-24T09:00:00.000Z", "a");
+  const mailed = event("message", ME, "2026-11-24T09:01:00.000Z", { text: "b", by_mail: { id: "m", proof: "proven", whole: true } });
+  const shown = lines([typed, mailed]).filter((line) => line.type === "message");
+  assert.deepEqual(shown.map((line) => [line.way, line.followed]), [["", false], ["by e-mail", false]]);
+});

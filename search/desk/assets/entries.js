@@ -3,7 +3,7 @@
  * notes, in groups of one author. Pure; `log.js` draws them.
  */
 
-import { REDACTED, eventWords, threadWords } from "./words.js";
+import { REDACTED, eventWords, mailWords, threadWords } from "./words.js";
 
 const GROUP_MS = 5 * 60_000;
 
@@ -20,6 +20,7 @@ const GROUP_MS = 5 * 60_000;
  * @property {string} author
  * @property {string} text
  * @property {boolean} redacted
+ * @property {{id: string, words: string} | null} mail by which it came
  * @property {string} time
  * @property {string} when date and time in full
  * @property {"sending" | "stored" | "delivered" | "read" | "refused" | null} fate of an own message
@@ -68,7 +69,7 @@ export function entriesOf({ events, notes, outgoing, me, fate, nameOf, fromStart
     last = { group, at_ms };
     const text = data.redacted ? REDACTED : data.text;
     const times = { time: clock.time(at_ms), when: clock.full(at_ms) };
-    entries.push({ type, mine: by === me, first, author: nameOf(by), text, redacted: data.redacted === true, ...times, ...more });
+    entries.push({ type, mine: by === me, first, author: nameOf(by), text, redacted: data.redacted === true, mail: mailWords(data), ...times, ...more });
   };
   /** @param {Event} note */
   const addNote = ({ by, at, id, seq, data }) =>

@@ -137,7 +137,7 @@ export class Log {
 
   /** @param {Message} message */
   #message(message) {
-    const { type, mine, first, author, text, redacted, seq, time, when } = message;
+    const { type, mine, first, author, text, redacted, mail, seq, time, when } = message;
     const classes = ["message", type, mine ? "mine" : "theirs", first && "first", redacted && "redacted"];
     const place = seq === null ? {} : { [type === "note" ? "data-note" : "data-seq"]: String(seq) };
     const head = h(
@@ -149,7 +149,7 @@ export class Log {
     );
     const words = redacted ? [text] : partsOf(text).map(({ text: part, href }) => (href ? link(part, href) : part));
     const said = h("p", { class: "said", dir: "auto", title: when }, ...words);
-    return h("article", { class: classes.filter(Boolean).join(" "), ...place }, head, said, this.#fate(message));
+    return h("article", { class: classes.filter(Boolean).join(" "), ...place }, head, said, mail && origin(mail), this.#fate(message));
   }
 
   /** @param {Message} message */
@@ -170,7 +170,12 @@ function endsInOwnNews(entries) {
   return last !== undefined && "mine" in last && last.mine && last.seq === null;
 }
 
-/** @param {string} text @param {string} href http or https only */
+/** Where a message that came by mail can be seen as it came. @param {{id: string, words: string}} mail */
+function origin({ id, words }) {
+  return h("p", { class: "origin" }, words ? `${words} · ` : "", link("Show original", `/desk/mails/${encodeURIComponent(id)}`));
+}
+
+/** @param {string} text @param {string} href http or https, or our own */
 function link(text, href) {
   return h("a", { href, target: "_blank", rel: "noopener noreferrer" }, text);
 }

@@ -9,6 +9,7 @@ const CREDENTIALS_CODES = [4201, 4202, 4203];
 
 export const UNNAMED = "Customer";
 export const REDACTED = "This message was removed";
+const PROOFS = { proven: "by e-mail", unproven: "by e-mail, not proven", stranger: "by e-mail, from somebody else's address" };
 export const FATES = { sending: "Sending", stored: "Sent", delivered: "Delivered", read: "Read", refused: "Not sent" };
 
 /** How long something has been so. @param {number} since_ms @param {number} now_ms */
@@ -133,4 +134,14 @@ export function eventWords({ kind, by, data }, nameOf) {
     default:
       return null;
   }
+}
+
+/**
+ * By which mail a message came, and how far its sender is known; null if it did not come by mail. A note may be about one.
+ * @param {Record<string, any>} data @returns {{id: string, words: string} | null}
+ */
+export function mailWords({ by_mail: mail }) {
+  if (!mail?.id) return null;
+  const words = PROOFS[/** @type {keyof typeof PROOFS} */ (mail.proof)] ?? "";
+  return { id: String(mail.id), words: mail.whole === false ? `${words}, shortened` : words };
 }
