@@ -62,6 +62,7 @@ class SealedStorage(FileStorage):  # type: ignore[misc]
         self.sums[newname] = self.sums.pop(oldname)
         self.sums = {name: value for name, value in self.sums.items() if name in present or name == newname}
         self._write_seal(int(toc[1]))
+        sync(self.path)  # the names of the new files, before the one that speaks of them
         super().rename_file(oldname, newname, safe=safe)
         self.fresh.clear()
         sync(self.path)
