@@ -62,10 +62,10 @@ from resume.live.handover import SOCK_SERVER_OPTIONS
 from resume.live.hub import Hub
 from resume.sessions import Sessions
 from resume.tokens import Tokens
+from search.choosing import Choice, EngineName, engine_maker, engine_name, reason_against
 from search.desk.pages import COOKIE as DESK_COOKIE
 from search.indexer import Indexer
 from search.shelf import Shelf
-from search.whoosh_engine import WhooshEngine
 
 BODY_BYTES = 128 * 1024
 
@@ -158,6 +158,10 @@ class Settings(BaseSettings):
         20, ge=1, description="Connections an address may have that have not said who they are"
     )
     connections_per_session: int = Field(5, ge=1, description="Connections a customer's device may have")
+    search_engine: Choice = Field(
+        "auto",
+        description="What searches: whoosh, postgres or tantivy; auto: postgres on PostgreSQL, whoosh on SQLite",
+    )
     trusted_proxies: int = Field(
         0, ge=0, description="Proxies in front that tell the client's address, host and scheme in X-Forwarded headers"
     )
@@ -216,6 +220,10 @@ class Settings(BaseSettings):
     @property
     def is_sqlite(self) -> bool:
         return self.database.startswith("sqlite")
+
+    @property
+    def engine(self) -> EngineName:
+        return engine_name(self.search_engine, self.is_sqlite)
 
 
 class Part(Protocol):
@@ -296,8 +304,7 @@ class Service:
 
     @cached_property
     def engine(self) -> Shelf:
-        folder = self.settings.instance_path / "index"
-        return Shelf(self.store, lambda place: WhooshEngine(folder / place))
+        return Shelf(self.store, engine_maker(self.settings.engine, self.store, self.settings.instance_path))
 
     @cached_property
     def indexer(self) -> Indexer:
@@ -514,6 +521,8 @@ def read_settings(**changes: Any) -> Settings:
         fail(f"STILLHERE_{name[1].upper() if name else '?'}: must be a JSON list of texts")
     if settings.is_sqlite and settings.workers > 1:
         fail("STILLHERE_WORKERS: SQLite serves from one process; set STILLHERE_DATABASE_URL to PostgreSQL for more")
+    if reason := reason_against(settings.engine, settings.is_sqlite):
+        fail(f"STILLHERE_SEARCH_ENGINE: {reason}")
     return settings
 
 

@@ -197,7 +197,7 @@ class PostgresEngine:
                 driver.cursor.execute(IN_SCHEMA, (self.schema,))
                 yield driver.cursor
         except psycopg.Error as error:
-            log.exception("the index could not be read")
+            log.warning("the index could not be read: %s", error)
             self.doubt = True
             raise Busy("The search index is being made again; please try later", after_ms=5000) from error
 
