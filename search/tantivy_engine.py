@@ -86,7 +86,7 @@ class TantivyEngine:
         return edition
 
     def reset(self) -> Edition:
-        self._close_writer()
+        self.end_merges()
         self._forget()
         wipe(self.folder)
         open_index(self.folder)
@@ -128,7 +128,7 @@ class TantivyEngine:
             return count_of(searcher, everything())
 
     def close(self) -> None:
-        self._close_writer()
+        self.end_merges()
         self._forget()
         self.ownership.release()
 
@@ -149,8 +149,8 @@ class TantivyEngine:
             raise
         return edition
 
-    def _close_writer(self) -> None:
-        """After its merges."""
+    def end_merges(self) -> None:
+        """Waits for the merges that go on, and closes the writer, which the next commit opens again."""
         writer, self.writer = self.writer, None
         if writer is not None:
             writer.wait_merging_threads()

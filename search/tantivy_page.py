@@ -77,12 +77,22 @@ def shown_ranks(found: Found, ask: Ask) -> tuple[list[Rank], bool]:
             ranks = list({chat_of(place): (score, place) for score, place in reversed(ranks)}.values())
             ranks.sort(reverse=ask.sort != "old")
         if behind:
-            ranks = [rank for rank in ranks if (rank > behind if ask.sort == "old" else rank < behind)]
+            ranks = after(ranks, behind, ask.sort)
         if is_all or len(ranks) > ask.limit:
             return ranks[: ask.limit + 1], True
         if size >= EXACT_HITS or found.is_late():
             return ranks, False
         size = min(EXACT_HITS, MORE * size)
+
+
+def after(ranks: list[Rank], behind: Rank, sort: Sort) -> list[Rank]:
+    """Those that come after the hit that was shown last, wherever that is now: scores move a little with each commit
+    and merge.
+    """
+    last = next((number for number, (_, place) in enumerate(ranks) if place == behind[1]), None)
+    if last is not None:
+        return ranks[last + 1 :]
+    return [rank for rank in ranks if (rank > behind if sort == "old" else rank < behind)]
 
 
 def first_ranks(found: Found, ask: Ask, behind: Rank | None, size: int) -> list[Rank]:

@@ -1,11 +1,11 @@
 """The engines that are judged, each opened empty in a folder. Another engine is one more line in `ENGINES`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from history.db import Store
-from search.engine import Engine
+from search.engine import Document, Edition, Engine, Key
 from search.postgres_engine import PostgresEngine
 from search.tantivy_engine import TantivyEngine
 from search.whoosh_engine import WhooshEngine
@@ -21,9 +21,18 @@ def whoosh(folder: Path) -> Iterator[WhooshEngine]:
         yield engine
 
 
+class Settled(TantivyEngine):
+    """Its merges end with each commit: in the middle of a search, they move the scores of the pages to come."""
+
+    def commit(self, added: Iterable[Document], deleted: Collection[Key] = ()) -> Edition:
+        edition = super().commit(added, deleted)
+        self.end_merges()
+        return edition
+
+
 @contextmanager
 def tantivy(folder: Path) -> Iterator[TantivyEngine]:
-    with closing(TantivyEngine(folder, PATIENCE_SECONDS)) as engine:
+    with closing(Settled(folder, PATIENCE_SECONDS)) as engine:
         assert engine.claim()
         engine.reset()
         yield engine
