@@ -10,9 +10,10 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from bench import comeback, corpus, hostile, idle, j1, longchat, lookup, machine, table
+from bench import comeback, corpus, engines, hostile, idle, j1, longchat, lookup, machine, table
 from bench.corpus import Dialogue
 from bench.references import disk
 from bench.references.disk import Disk
@@ -28,6 +29,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "memory": lambda scale, folder, *_: idle.measure_memory(scale, folder),
     "http": lambda scale, folder, *_: idle.measure_http(scale, folder),
     "search": lookup.measure,
+    "engines": lambda scale, folder, _, talks: engines.measure(scale, folder, talks),
     "long": lambda scale, folder, *_: longchat.measure(scale, folder),
     "hostile": lambda scale, folder, *_: hostile.measure(scale, folder),
 }
@@ -53,6 +55,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="short: does the bench still work?")
     parser.add_argument("--only", type=names, default=list(MEASUREMENTS), help=", ".join(MEASUREMENTS))
     parser.add_argument("--data", type=Path, help="dialogues to import, in place of made ones")
+    parser.add_argument("--messages", type=int, help="how many of them the search engines get")
     parser.add_argument("--folder", type=Path, default=RESULTS, help="where all servers and references write")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     return parser.parse_args()
@@ -70,6 +73,8 @@ def names(text: str) -> list[str]:
 def measure(arguments: argparse.Namespace, folder: Path) -> Iterator[Row]:
     """All rows, each measurement in a folder of its own."""
     scale = QUICK if arguments.quick else FULL
+    if arguments.messages:
+        scale = replace(scale, indexed_messages=arguments.messages)
     talks = corpus.read(arguments.data) if arguments.data else corpus.dialogues(scale.dialogues)
     print("disk ...", file=sys.stderr)
     reference = disk.measure(scale, folder, talks)

@@ -18,6 +18,7 @@ class Scale:
     http_requests: int
     dialogues: int
     queries_of_a_kind: int
+    indexed_messages: int
     long_events: int
     long_resumes: int
     stalled_events: int
@@ -37,6 +38,7 @@ FULL = Scale(
     http_requests=1_000,
     dialogues=2_000,
     queries_of_a_kind=50,
+    indexed_messages=100_000,
     long_events=100_000,
     long_resumes=200,
     stalled_events=20_000,
@@ -56,6 +58,7 @@ QUICK = Scale(
     http_requests=200,
     dialogues=100,
     queries_of_a_kind=10,
+    indexed_messages=5_000,
     long_events=2_000,
     long_resumes=20,
     stalled_events=4_000,

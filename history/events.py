@@ -35,6 +35,9 @@ class EventRow(NamedTuple):
 
 EVENT_COLUMNS = ", ".join(f'"{name}"' for name in EventRow._fields)
 
+SHOWN_COLUMNS = 'seq, hash, kind, "by", id, thread, at_ms, data'
+"""What clients get of an event, in the order of the arguments of `event_fields`."""
+
 
 def canonical(data: Mapping[str, Any]) -> str:
     """Canonical JSON text of an event's data."""
@@ -51,20 +54,25 @@ def chain(previous: str, seq: int, kind: str, by: str, id: str, digest: str, sal
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def event_fields(event: EventRow) -> str:
+def event_fields(seq: int, hash: str, kind: str, by: str, id: str, thread: int, at_ms: int, data: str) -> str:
     """The members of an event object (protocol 3.2) as JSON text without the braces around them."""
     return (
-        f'"seq":{event.seq},"hash":"{event.hash}","kind":"{event.kind}","by":"{event.by}","id":"{event.id}",'
-        f'"thread":{event.thread},"at":"{rfc3339(event.at_ms)}","data":{event.data}'
+        f'"seq":{seq},"hash":"{hash}","kind":"{kind}","by":"{by}","id":"{id}",'
+        f'"thread":{thread},"at":"{rfc3339(at_ms)}","data":{data}'
     )
+
+
+def shown(event: EventRow) -> tuple[int, str, str, str, str, int, int, str]:
+    """The part of a row that clients get."""
+    return event.seq, event.hash, event.kind, event.by, event.id, event.thread, event.at_ms, event.data
 
 
 def event_json(event: EventRow) -> str:
     """An event object (protocol 3.2) as JSON text."""
-    return "{" + event_fields(event) + "}"
+    return "{" + event_fields(*shown(event)) + "}"
 
 
 def event_frame(chat_id: str, event: EventRow) -> str:
     """The `event` frame (protocol 4.2) as JSON text."""
     stream = STREAM_NAMES[event.stream]
-    return f'{{"type":"event","chat":"{chat_id}","stream":"{stream}",{event_fields(event)}}}'
+    return f'{{"type":"event","chat":"{chat_id}","stream":"{stream}",{event_fields(*shown(event))}}}'

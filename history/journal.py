@@ -18,7 +18,7 @@ from history.change import REDACTED, Change, ChatRow
 from history.chats import Act, Send
 from history.db import Driver, Transaction
 from history.errors import Erased, IdConflict, NotFound, PreviousMissing, StillhereError
-from history.events import EVENT_COLUMNS, EventRow, digest_of
+from history.events import EVENT_COLUMNS, SHOWN_COLUMNS, EventRow, digest_of, event_fields
 from history.idle import Idle, next_step
 from history.models import PUBLIC, Participant, Thread
 from history.outbox import MailPolicy
@@ -34,6 +34,7 @@ MOVE_HEAD = "UPDATE chat SET head = ?, hash = ?, internal_head = ?, internal_has
 ADD_EVENT = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES ({', '.join('?' * len(EventRow._fields))})"  # noqa: S608
 REDACT = "UPDATE event SET data = ?, digest = ? WHERE chat_pk = ? AND stream = ? AND seq = ?"
 WHOLE = "SELECT stream, seq, data FROM event WHERE chat_pk = ? AND digest IS NULL"
+BEFORE = "SELECT {} FROM event WHERE chat_pk = ? AND stream = ? AND seq < ? ORDER BY seq DESC LIMIT ?"
 SAVE_MARKS = "UPDATE participant SET read = ?, delivered = ? WHERE id = ?"
 
 PAGE_LIMIT = 200
@@ -293,15 +294,13 @@ def read_after(driver: Driver, chat_pk: int, stream: int, after: int, limit: int
 
 def read_before(driver: Driver, chat_pk: int, stream: int, before: int, limit: int) -> list[EventRow]:
     """The last `limit` events before seq `before`, ascending."""
-    found = driver.rows(
-        f"SELECT {EVENT_COLUMNS} FROM event WHERE chat_pk = ? AND stream = ? AND seq < ? "  # noqa: S608
-        "ORDER BY seq DESC LIMIT ?",
-        chat_pk,
-        stream,
-        before,
-        limit,
-    )
-    return rows(reversed(found))
+    return rows(reversed(driver.rows(BEFORE.format(EVENT_COLUMNS), chat_pk, stream, before, limit)))
+
+
+def shown_before(driver: Driver, chat_pk: int, before: int, limit: int) -> list[str]:
+    """The last `limit` public events before seq `before`, ascending, as JSON texts."""
+    found = driver.rows(BEFORE.format(SHOWN_COLUMNS), chat_pk, PUBLIC, before, limit)
+    return ["{" + event_fields(*row) + "}" for row in reversed(found)]
 
 
 def hash_at(driver: Driver, chat_pk: int, seq: int) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 HITS = 20
 FIND = """
     SELECT rowid, snippet(message, 0, '<mark>', '</mark>', '…', 12) FROM message
-    WHERE message MATCH ? ORDER BY rowid DESC LIMIT ?
+    WHERE message MATCH ? ORDER BY {} LIMIT ?
 """
 COUNT = "SELECT count(*) FROM message WHERE message MATCH ?"
 
@@ -27,7 +27,7 @@ class FullText:
         self.db.execute("COMMIT")
         self.rate = len(texts) / (time.perf_counter() - begin)
 
-    def find(self, query: str) -> tuple[list[tuple[int, str]], int]:
-        """The newest hits with snippets, and the count of all."""
+    def find(self, query: str, best: bool = False) -> tuple[list[tuple[int, str]], int]:
+        """The newest hits, or those that fit best, with snippets, and the count of all."""
         (total,) = self.db.execute(COUNT, (query,)).fetchone()
-        return self.db.execute(FIND, (query, HITS)).fetchall(), total
+        return self.db.execute(FIND.format("rank" if best else "rowid DESC"), (query, HITS)).fetchall(), total

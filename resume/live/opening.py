@@ -11,9 +11,8 @@ import orjson
 from history.access import Place, Viewer, is_erased, newest_chat, place_left_in
 from history.db import Driver
 from history.errors import NotFound
-from history.events import EventRow, event_json
-from history.journal import hash_at, read_after, read_before
-from history.models import PUBLIC
+from history.events import EventRow
+from history.journal import hash_at, read_after, shown_before
 from history.state import Places, chat_state
 from resume.live.conversation import Cursor
 from resume.live.frames import Position
@@ -77,7 +76,7 @@ def resume(driver: Driver, place: Place, position: Position, state: dict[str, An
     head, floor = state["head"], state["floor"]
     reset = "erased" if is_erased(head, floor) else check_copy(driver, place, position, head)
     have = floor if reset else max(position.have, floor)
-    events = read_before(driver, place.chat_pk, PUBLIC, head + 1, min(head - have, RESUME_EVENTS))
+    events = shown_before(driver, place.chat_pk, head + 1, min(head - have, RESUME_EVENTS))
     empty = {
         "chat": place.chat_id,
         "me": place.participant,
@@ -88,7 +87,7 @@ def resume(driver: Driver, place: Place, position: Position, state: dict[str, An
         "reset": reset,
     }
     start = orjson.dumps(empty).decode()
-    texts = newest_that_fit([event_json(event) for event in events], room - size(start))
+    texts = newest_that_fit(events, room - size(start))
     first = head - len(texts) + 1
     gap = f'{{"from":{have + 1},"to":{first - 1}}}' if first > have + 1 else "null"
     row = driver.row(INTERNAL_HEAD, place.chat_pk) if place.role == "agent" else None

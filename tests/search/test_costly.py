@@ -2,7 +2,6 @@
 
 import pytest
 
-from search.words import WORD_LETTERS, tokens
 from tests.search.office import AGENT, Office
 
 COSTLY = {
@@ -52,11 +51,3 @@ def test_a_costly_search_is_answered_or_refused_and_the_next_one_answered(stocke
         assert answer["status"] == 200 or answer["detail"], name
         assert stocked.asks(AGENT, "lost")["total"] == 1, name
     assert not stocked.whoosh.doubt
-
-
-@pytest.mark.parametrize(
-    "letter", ["x", "é", "1", "1-", "a.", "a@", "+", "#", "東", "ก", "👍", "e\u0301\u0323", "\u200b", "@", "("]
-)
-def test_a_text_of_a_hostile_letter_has_few_short_words(letter: str) -> None:
-    found = tokens(letter * 16_000)
-    assert len(found) <= 2 * 16_000 and all(len(token.text) <= WORD_LETTERS + 1 for token in found)

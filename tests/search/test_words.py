@@ -89,7 +89,9 @@ def test_a_span_is_what_stands_in_the_text() -> None:
     ]
 
 
-@pytest.mark.parametrize("letter", ["a", "é", "a-", "1 ", "東", "e\u0301\u0323", "+", "a.", "👍"])
+@pytest.mark.parametrize(
+    "letter", ["a", "é", "a-", "1 ", "1-", "a@", "@", "東", "ก", "e\u0301\u0323", "+", "#", "a.", "👍"]
+)
 def test_a_very_long_text_has_no_more_tokens_than_letters_and_none_is_long(letter: str) -> None:
     found = tokens(letter * 100_000)
     assert len(found) <= 200_000
