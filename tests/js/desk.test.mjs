@@ -119,6 +119,11 @@ test("a message that came by mail says so, how far its sender is known, and whic
   assert.equal(mail(undefined), null);
 });
 
+test("what the service tells agents is not said by the customer", () => {
+  const [entry] = entries({ events: [event(1)], notes: [note(1, 1, { data: { text: "came back", service: true } })] }).slice(-1);
+  assert.deepEqual([entry.author, entry.text], ["Stillhere", "came back"]);
+});
+
 test("who was first is named", () => {
   const conflict = { code: "conflict", message: "Somebody else was first", state: { agent: { name: "Ben" } } };
   assert.equal(refusalWords(conflict), "Somebody else was first: Ben.");

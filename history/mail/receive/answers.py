@@ -86,8 +86,8 @@ def take_answer(transaction: Transaction, rules: Rules, arrival: Arrival) -> str
     if verdict == "auto":
         return verdict
     if verdict == "quarantined":
-        data = {"text": HELD_BACK.format(sender=arrival.mail.sender or "nobody"), "by_mail": {"id": mail_id}}
-        tell_agents(transaction, rules.policy, target.chat_pk, target.chat_id, data)
+        said = HELD_BACK.format(sender=arrival.mail.sender or "nobody")
+        tell_agents(transaction, rules.policy, target.chat_pk, target.chat_id, said, {"by_mail": {"id": mail_id}})
         return verdict
     check_pace(transaction, target)
     place = place_of(target, proof, arrival.mail, customer_id, name, locale)
@@ -176,9 +176,17 @@ def shortened(text: str) -> tuple[str, bool]:
     return content[: TEXT_BYTES - 4].decode(errors="ignore").rstrip() + " …", False
 
 
-def tell_agents(transaction: Transaction, policy: MailPolicy, chat_pk: int, chat_id: str, data: dict[str, Any]) -> None:
+def tell_agents(
+    transaction: Transaction,
+    policy: MailPolicy,
+    chat_pk: int,
+    chat_id: str,
+    text: str,
+    more: dict[str, Any] | None = None,
+) -> None:
     """A note of the service itself, for agents only. An erased chat gets none."""
-    note = Send(service_place(chat_pk, chat_id), new_id(), None, canonical(data), INTERNAL)
+    data = canonical({"text": text, "service": True} | (more or {}))
+    note = Send(service_place(chat_pk, chat_id), new_id(), None, data, INTERNAL)
     journal.apply(policy, transaction, [note])
 
 

@@ -66,7 +66,7 @@ def take_report(
     if is_about_it and transaction.now_ms - sent_ms < BELIEVED_DAYS * DAY_MS:
         told = follow(transaction, report, recipient, hash)
         if told:
-            tell_agents(transaction, policy, chat_pk, chat_id, {"text": told})
+            tell_agents(transaction, policy, chat_pk, chat_id, told)
     return report.kind
 
 

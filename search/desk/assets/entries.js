@@ -3,7 +3,7 @@
  * notes, in groups of one author. Pure; `log.js` draws them.
  */
 
-import { REDACTED, eventWords, mailWords, threadWords } from "./words.js";
+import { REDACTED, SERVICE, eventWords, mailWords, threadWords } from "./words.js";
 
 const GROUP_MS = 5 * 60_000;
 
@@ -69,7 +69,7 @@ export function entriesOf({ events, notes, outgoing, me, fate, nameOf, fromStart
     last = { group, at_ms };
     const text = data.redacted ? REDACTED : data.text;
     const times = { time: clock.time(at_ms), when: clock.full(at_ms) };
-    entries.push({ type, mine: by === me, first, author: nameOf(by), text, redacted: data.redacted === true, mail: mailWords(data), ...times, ...more });
+    entries.push({ type, mine: by === me, first, author: data.service ? SERVICE : nameOf(by), text, redacted: data.redacted === true, mail: mailWords(data), ...times, ...more });
   };
   /** @param {Event} note */
   const addNote = ({ by, at, id, seq, data }) =>

@@ -8,6 +8,7 @@ const DAY_MS = 24 * HOUR_MS;
 const CREDENTIALS_CODES = [4201, 4202, 4203];
 
 export const UNNAMED = "Customer";
+export const SERVICE = "Stillhere"; // who tells agents what became of mails
 export const REDACTED = "This message was removed";
 const PROOFS = { proven: "by e-mail", unproven: "by e-mail, not proven", stranger: "by e-mail, from somebody else's address" };
 export const FATES = { sending: "Sending", stored: "Sent", delivered: "Delivered", read: "Read", refused: "Not sent" };
