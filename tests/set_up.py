@@ -36,6 +36,11 @@ class Need:
 BROWSER = Need("A BROWSER", ("chromium|chromium-browser|google-chrome",), ("chromium",))
 SPAMASSASSIN = Need("SPAMASSASSIN", ("spamd", "spamc"), ("spamassassin", "spamd", "spamc"))
 NOTMUCH = Need("NOTMUCH", ("notmuch",), ("notmuch",))
+POST_OFFICE = Need(
+    "A POST OFFICE",
+    ("postfix", "dovecot", "swaks", "/usr/lib/dovecot/lmtp", "/usr/lib/dovecot/imap"),
+    ("postfix", "dovecot-lmtpd", "dovecot-imapd", "swaks"),
+)
 POPPLER = Need("POPPLER", ("pdftotext", "pdftoppm"), ("poppler-utils",))
 NOTO = Need(
     "FONTS",
@@ -43,7 +48,7 @@ NOTO = Need(
     ("fonts-noto-core", "fonts-noto-color-emoji", "fonts-noto-cjk"),
 )
 NPM = Need("NPM", ("npm",), ("npm",))
-NEEDS = (BROWSER, SPAMASSASSIN, NOTMUCH, POPPLER, NOTO, NPM)
+NEEDS = (BROWSER, SPAMASSASSIN, NOTMUCH, POST_OFFICE, POPPLER, NOTO, NPM)
 
 
 def find(part: str) -> str | None:
