@@ -22,6 +22,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import history.cli
 import history.mail.cli
+import history.mail.routes
 import history.routes
 import resume.live.socket
 import resume.live.sync
@@ -41,12 +42,14 @@ from history.idle import idle_watch
 from history.keys import read_or_make_key
 from history.mail.addresses import MailAddresses, check_pattern
 from history.mail.cli import Post
+from history.mail.limits import MailLimits
 from history.mail.prepare import House
 from history.mail.receive import originals
 from history.mail.receive.answers import Rules
 from history.mail.receive.receiver import Receiver
 from history.mail.send import Carrier, Files
 from history.mail.smtp import Connection, MailSettings
+from history.mail.unread import unread_watch
 from history.mail.worker import Habits, MailWorker
 from history.outbox import MailPolicy
 from history.patient_worker import PatientWorker
@@ -129,6 +132,15 @@ class Settings(BaseSettings):
     smtp_user: str = Field("", description="The mail server's user, if it wants one")
     smtp_password: str = Field("", description="The mail server's password")
     smtp_tls: Literal["starttls", "implicit", "none"] = Field("starttls", description="How mail is encrypted")
+    smtp_utf8: bool = Field(
+        False, description="Whether the mail server takes addresses with letters beyond ASCII before the @"
+    )
+    away_mail_seconds: int = Field(
+        120, ge=0, description="After how long an unread answer is mailed to the customer; 0: never"
+    )
+    mails_per_network: int = Field(
+        20, ge=1, description="Mails a day that customers of one network may cause to addresses that nothing proves"
+    )
     mail_success_reports: bool = Field(
         False, description="Whether the mail server is asked to report what was delivered, which settles mails in doubt"
     )
@@ -247,7 +259,8 @@ class Service:
     @cached_property
     def policy(self) -> MailPolicy:
         domain = self.settings.mail_from.rpartition("@")[2]
-        return MailPolicy(self.settings.settle_seconds * SECOND_MS, domain)
+        limits = MailLimits(from_network=self.settings.mails_per_network)
+        return MailPolicy(self.settings.settle_seconds * SECOND_MS, domain, limits, self.settings.smtp_utf8)
 
     @cached_property
     def bus(self) -> MemoryBus:
@@ -382,13 +395,16 @@ class Service:
     def watches(self) -> tuple[Watch, ...]:
         """The rules that act by themselves, as far as they are wanted."""
         settings = self.settings
-        always = (
+        watches = [
             away_watch(self.store, self.writer, settings.agent_away_seconds),
             originals.forgetting_watch(self.writer),
-        )
-        if not settings.idle_warn_seconds:
-            return always
-        return *always, idle_watch(self.store, self.writer, settings.idle_warn_seconds, settings.idle_close_seconds)
+        ]
+        if settings.idle_warn_seconds:
+            rule = settings.idle_warn_seconds, settings.idle_close_seconds
+            watches.append(idle_watch(self.store, self.writer, *rule))
+        if settings.away_mail_seconds:
+            watches.append(unread_watch(self.store, self.writer, self.policy, settings.away_mail_seconds))
+        return tuple(watches)
 
     def start(self) -> None:
         parts: tuple[Part, ...] = (self.writer, self.hub, self.indexer, self.bus, self.mail)
@@ -454,6 +470,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> tuple[Flask, Servic
     )
     for blueprint in (
         history.routes.make_blueprint(store, writer, settings.brand, identify),
+        history.mail.routes.make_blueprint(store, writer, service.policy, settings.brand, identify),
         resume.routes.make_blueprint(store, writer, service.policy, service.sessions, service.links, identify),
         resume.live.socket.make_blueprint(sock, service.hub, door),
         resume.live.sync.make_blueprint(service.hub, door),

@@ -20,6 +20,7 @@ from history.db import Driver, Transaction
 from history.errors import Erased, IdConflict, NotFound, PreviousMissing, StillhereError
 from history.events import EVENT_COLUMNS, SHOWN_COLUMNS, EventRow, digest_of, event_fields
 from history.idle import Idle, next_step
+from history.mail.causes import put_transcript
 from history.models import PUBLIC, Participant, Thread
 from history.outbox import MailPolicy
 from history.times import new_id, rfc3339
@@ -268,7 +269,7 @@ def save_rows_beside(transaction: Transaction, policy: MailPolicy, change: Chang
         where = (Thread.chat_pk == pk) & (Thread.number == number)
         transaction.connection.execute(update(Thread).where(where).values(values))  # type: ignore[arg-type]
         if what == "close":
-            outbox.put_transcript(transaction, policy, pk, number)
+            put_transcript(transaction, policy, pk, number)
 
 
 def redact_all(driver: Driver, chat_pk: int) -> int:

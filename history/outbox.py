@@ -9,7 +9,6 @@ Called by `journal.py` and `mail/worker.py`. All functions work in the caller's 
 """
 
 import hashlib
-import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +18,11 @@ from sqlmodel import SQLModel
 
 from history.db import Driver, Transaction
 from history.mail import pauses
-from history.mail.addresses import new_bounce_token
 from history.mail.events import scope_of, suppressed
+from history.mail.limits import MailLimits
 from history.mail.results import Result
 from history.mail.tables import Attempt
-from history.models import PUBLIC
-from history.times import HOUR_MS, MINUTE_MS, new_id
+from history.times import HOUR_MS, MINUTE_MS
 
 LEASE_MS = MINUTE_MS
 """How long an item is its worker's after the last sign of life."""
@@ -47,10 +45,13 @@ UNSETTLED = {"leased", "started", "uncertain"}
 @dataclass(frozen=True, slots=True)
 class MailPolicy:
     """What the log needs to know about mails: the time from a thread's close to its transcript going out, in
-    milliseconds, and the domain of our Message-IDs."""
+    milliseconds, the domain of our Message-IDs, how much may be sent, and whether our server takes addresses with
+    letters beyond ASCII before the @."""
 
     settle_ms: int
     domain: str
+    limits: MailLimits = MailLimits()  # noqa: RUF009  (frozen)
+    international: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,58 +89,6 @@ class Rendered:
     body: bytes
     head: int
     upto_seq: int | None = None
-
-
-def put_transcript(transaction: Transaction, policy: MailPolicy, chat_pk: int, thread: int) -> None:
-    """Queues the transcript of a thread that this transaction closes and whose events it has stored.
-
-    Nothing is queued twice, without an address, or before an agent has written: a typed address proves
-    nothing, and chatting alone must not send mail to strangers.
-    """
-    driver = transaction.driver
-    customer = driver.row(
-        "SELECT customer.email, customer.email_proof, customer.network, customer.locale, customer.time_zone FROM chat "
-        "JOIN customer ON customer.id = chat.customer_id WHERE chat.pk = ?",
-        chat_pk,
-    )
-    if customer is None or not customer[0] or not agent_has_written(driver, chat_pk, thread):
-        return
-    recipient, proof, network, locale, time_zone = customer
-    driver.run(
-        "INSERT INTO outbox_item (id, kind, chat_pk, thread, dedup_key, recipient, recipient_hash, domain, proof, "
-        "network, locale, time_zone, message_id, bounce_token, state, reason, created_ms, due_ms, attempts, resends) "
-        "VALUES (?, 'transcript', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ready', '', ?, ?, 0, 0) "
-        "ON CONFLICT (dedup_key) DO NOTHING",
-        new_id(),
-        chat_pk,
-        thread,
-        f"transcript:{chat_pk}:{thread}:{recipient_hash(recipient)}",
-        recipient,
-        recipient_hash(recipient),
-        recipient.rpartition("@")[2].lower(),
-        proof,
-        network,
-        locale,
-        time_zone,
-        f"<transcript.{secrets.token_hex(10)}@{policy.domain}>",
-        new_bounce_token(),
-        transaction.now_ms,
-        transaction.now_ms + policy.settle_ms,
-    )
-
-
-def agent_has_written(driver: Driver, chat_pk: int, thread: int) -> bool:
-    return (
-        driver.row(
-            'SELECT 1 FROM event JOIN participant ON participant.id = event."by" '
-            "WHERE event.chat_pk = ? AND event.stream = ? AND event.thread = ? AND event.kind = 'message' "
-            "AND participant.role = 'agent' LIMIT 1",
-            chat_pk,
-            PUBLIC,
-            thread,
-        )
-        is not None
-    )
 
 
 def recipient_hash(recipient: str) -> str:

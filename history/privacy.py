@@ -23,7 +23,7 @@ WIPE_THREADS = "UPDATE thread SET comment = NULL, closed_ms = coalesce(closed_ms
 WIPE_NAMES = "UPDATE participant SET name = '' WHERE chat_pk = ? AND name <> ''"
 WITHDRAW_MAILS = (
     "UPDATE outbox_item SET state = 'cancelled', done_ms = ? "
-    "WHERE chat_pk = ? AND state IN ('ready', 'leased', 'started', 'uncertain')"
+    "WHERE chat_pk = ? AND state IN ('held', 'ready', 'leased', 'started', 'uncertain')"
 )
 WIPE_MAILS = (
     "UPDATE outbox_item SET recipient = '', recipient_hash = '', domain = '', network = '', reason = 'erased', "

@@ -54,21 +54,24 @@ class NewChat:
     page: str | None
     message: tuple[str, str] | None
     """id and canonical data of the first message"""
+    network: str = ""
+    """As in `Customer.network`."""
 
 
-def check_new_chat(body: Mapping[str, Any]) -> NewChat:
+def check_new_chat(body: Mapping[str, Any], network: str = "", *, international: bool = False) -> NewChat:
     """The body of POST /chats as a value. Raises Invalid or TooBig, naming the field."""
     message = body.get("message")
     if message is not None and not isinstance(message, Mapping):
         raise Invalid("`message` must be an object with `id` and `data`")
     return NewChat(
         name=check_line(body.get("name"), "name", NAME_LETTERS) or DEFAULT_NAME,
-        email=check_email(body.get("email")),
+        email=check_email(body.get("email"), international),
         locale=check_locale(body.get("locale")),
         time_zone=check_time_zone(body.get("time_zone")),
         subject=check_line(body.get("subject"), "subject", SUBJECT_LETTERS) or None,
         page=check_line(body.get("page"), "page", PAGE_LETTERS) or None,
         message=None if message is None else check_first(message),
+        network=network,
     )
 
 
@@ -76,12 +79,15 @@ def check_first(message: Mapping[str, Any]) -> tuple[str, str]:
     return check_message_id(message.get("id")), check_message(message.get("data"))
 
 
-def check_email(value: Any) -> str | None:
-    """An address that a mail can be sent to, in its normal form; null and empty are no address. Raises Invalid."""
+def check_email(value: Any, international: bool = False) -> str | None:
+    """An address that a mail can be sent to, in its normal form; null and empty are no address. Raises Invalid.
+
+    `international`: whether our server takes letters beyond ASCII before the @ (RFC 6531).
+    """
     if value is None or value == "":
         return None
     try:
-        return validate_email(value, check_deliverability=False).normalized
+        return validate_email(value, check_deliverability=False, allow_smtputf8=international, strict=True).normalized
     except (EmailNotValidError, TypeError) as error:
         raise Invalid(f"`email` is not an address that we can write to: {error}") from error
 
@@ -107,6 +113,7 @@ def new_customer(transaction: Transaction, new: NewChat) -> str:
             id=id,
             name=new.name,
             email=new.email,
+            network=new.network,
             locale=new.locale,
             time_zone=new.time_zone,
             created_ms=transaction.now_ms,

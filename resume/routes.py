@@ -9,6 +9,7 @@ from history.access import Place, Viewer, chats_of, place_in
 from history.chats import Send
 from history.db import Store, Transaction
 from history.errors import Invalid, Unauthorized
+from history.mail.limits import network_of
 from history.outbox import MailPolicy
 from history.start import (
     NewChat,
@@ -41,7 +42,7 @@ def make_blueprint(
     @blueprint.post("/chats")
     def begin() -> Response:
         body = read_body()
-        new = check_new_chat(body)
+        new = check_new_chat(body, network_of(request.remote_addr), international=policy.international)
         viewer = identify() if "Authorization" in request.headers else None
         if viewer is None:
             place, token, is_new = writer.write(partial(welcome, new, device()))

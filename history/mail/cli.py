@@ -9,7 +9,7 @@ import click
 
 from history.db import Driver, Store
 from history.errors import Invalid, NotFound
-from history.mail.compose import ascii_address, compose, html_part, text_part
+from history.mail.compose import compose, html_part, text_part, wire_address
 from history.mail.domain import ADVICE, dns_records, verdict_on
 from history.mail.letter import Letter
 from history.mail.prepare import House
@@ -73,7 +73,7 @@ def make_command(open_post: Callable[[], Post]) -> click.Group:
             references=(),
             now_ms=now,
         )
-        recipient = ascii_address(address)
+        recipient = wire_address(address)
         mail = Mail(token, now, post.house.addresses.envelope_sender(token), recipient, token, compose(letter))
         carrier = post.open_carrier()
         result = carrier.send(mail, lambda: True)

@@ -64,7 +64,7 @@ def headers(letter: Letter) -> dict[str, str]:
     return {
         "Date": format_datetime(datetime.fromtimestamp(letter.now_ms // 1000, UTC)),
         "From": mailbox(letter.brand_line, letter.from_address),
-        "To": ascii_address(letter.recipient),
+        "To": wire_address(letter.recipient),
         "Subject": header_text(letter.subject),
         "Message-ID": letter.message_id,
         **{name: value for name, value in may_be_empty.items() if value},
@@ -73,15 +73,14 @@ def headers(letter: Letter) -> dict[str, str]:
     }
 
 
-def ascii_address(address: str) -> str:
-    """`address` as SMTP without extensions takes it: the domain as A-labels. Raises Invalid otherwise."""
+def wire_address(address: str) -> str:
+    """`address` as SMTP takes it: the domain as A-labels, and before the @ letters beyond ASCII only where they must be
+    (RFC 6531). Raises Invalid for what is no address."""
     try:
         valid = validate_email(address, check_deliverability=False, globally_deliverable=False, test_environment=True)
     except EmailNotValidError as error:
         raise Invalid(f"No mail can be sent to this address: {error}") from error
-    if valid.ascii_email is None:
-        raise Invalid("The part before the @ has letters that mail servers seldom take")
-    return valid.ascii_email
+    return valid.ascii_email or f"{valid.local_part}@{valid.ascii_domain}"
 
 
 def shorter_encoding(text: str) -> str:

@@ -15,8 +15,9 @@ WORD_BYTES = 45
 
 
 def header_block(fields: Mapping[str, str]) -> bytes:
-    """The fields, in order, each ended by CRLF; values are made by the functions below, or are plain ASCII."""
-    return "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode("ascii")
+    """The fields, in order, each ended by CRLF; values are made by the functions below, or are plain ASCII, or the
+    address of a recipient (RFC 6532)."""
+    return "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode()
 
 
 def header_text(text: str) -> str:

@@ -21,7 +21,7 @@ from history import outbox
 from history.db import Store, Transaction
 from history.errors import Busy, Invalid
 from history.mail import doubt
-from history.mail.compose import ascii_address, compose
+from history.mail.compose import compose, wire_address
 from history.mail.doubt import Evidence, InDoubt
 from history.mail.prepare import House, Secrets, Unwanted, letter_of, prepare
 from history.mail.results import Result
@@ -247,7 +247,7 @@ class MailWorker:
         """How far the mail came; None when the fence held it back."""
         claim = order.claim
         try:
-            recipient = ascii_address(claim.recipient)
+            recipient = wire_address(claim.recipient)
             rendered = self._render(order)
         except Unwanted:
             raise

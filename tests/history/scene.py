@@ -13,8 +13,9 @@ from history.access import Place
 from history.chats import Act, Send
 from history.db import Store
 from history.events import canonical
+from history.mail.limits import MailLimits
 from history.mail.tables import Attempt, OutboxItem
-from history.outbox import Claim, MailPolicy
+from history.outbox import Claim, MailPolicy, Rendered
 from history.start import NewChat, new_customer, start_chat
 from history.times import now_ms, participant_id
 from history.transcript import Transcript, load_transcript
@@ -22,22 +23,28 @@ from history.writer import Writer, only_answer
 
 DOMAIN = "stillhere.example.com"
 ADDRESS = "alex@example.com"
-PATIENCE_S = 10
+PATIENCE_S = 20
+MANY = 1 << 30
+NO_LIMITS = MailLimits(MANY, MANY, MANY, MANY)
 
 
 class Scene:
-    """`settle_ms` is how long a closed thread settles before its mail is due."""
+    """`settle_ms` is how long a closed thread settles before its mail is due; how much mail there may be is no matter
+    unless a test sets it."""
 
-    def __init__(self, store: Store, settle_ms: int = 0) -> None:
+    def __init__(self, store: Store, settle_ms: int = 0, limits: MailLimits = NO_LIMITS) -> None:
         self.store = store
-        self.policy = MailPolicy(settle_ms, DOMAIN)
+        self.policy = MailPolicy(settle_ms, DOMAIN, limits)
         self.writer = Writer(store, partial(journal.apply, self.policy), only_answer)
         self.writer.start()
         self.numbers = itertools.count(1)
 
-    def start(self, name: str = "Alex", email: str | None = ADDRESS, time_zone: str = "Europe/Berlin") -> None:
+    def start(
+        self, name: str = "Alex", email: str | None = ADDRESS, time_zone: str = "Europe/Berlin", network: str = ""
+    ) -> None:
         """The customer writes for the first time; an agent, Mira, is there."""
-        new = NewChat(name, email, "en", time_zone, None, None, (self.id(), canonical({"text": "Hello?"})))
+        first = self.id(), canonical({"text": "Hello?"})
+        new = NewChat(name, email, "en", time_zone, None, None, first, network)
         customer_id = self.writer.write(lambda t: new_customer(t, new))
         self.customer, _ = self.writer.write(lambda t: start_chat(t, self.policy, customer_id, name, new))
         self.chat_pk, chat_id = self.customer.chat_pk, self.customer.chat_id
@@ -58,9 +65,9 @@ class Scene:
     def does(self, place: Place, action: str, **data: Any) -> None:
         self.writer.append(Act(place, self.id(), action, data))
 
-    def closed_chat(self, email: str | None = ADDRESS) -> None:
+    def closed_chat(self, email: str | None = ADDRESS, network: str = "") -> None:
         """A whole thread: question, answer, close."""
-        self.start(email=email)
+        self.start(email=email, network=network)
         self.says(self.agent, "Here I am")
         self.does(self.agent, "close")
 
@@ -80,6 +87,14 @@ class Scene:
     def claims(self, owner: str = "worker", at_ms: int | None = None) -> list[Claim]:
         at_ms = now_ms() if at_ms is None else at_ms
         return self.writer.write(lambda t: outbox.claim(t, owner, at_ms, limit=10))
+
+    def fence(self, claim: Claim, head: int | None = None) -> bool:
+        """The point of no return, for a mail that was rendered when the chat's head was `head`; now, if not given."""
+        mail = Rendered(b"mail", self.transcript().head if head is None else head)
+        return self.writer.write(lambda t: outbox.start(t, claim, mail, t.now_ms))
+
+    def gives_back(self, claim: Claim) -> bool:
+        return self.writer.write(lambda t: outbox.give_back(t, claim, t.now_ms))
 
     def stop(self) -> None:
         self.writer.stop()

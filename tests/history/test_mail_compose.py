@@ -181,7 +181,7 @@ def test_a_domain_of_other_letters_is_written_in_ascii() -> None:
     assert read(compose(letter_of("hi", recipient="a@müller.de")))["To"] == "a@xn--mller-kva.de"
 
 
-@pytest.mark.parametrize("recipient", ["", "nobody", "a@b@c", "jörg@example.com", "a@x.de\r\nBcc: b@x.de"])
+@pytest.mark.parametrize("recipient", ["", "nobody", "a@b@c", "a@x.de\r\nBcc: b@x.de"])
 def test_an_address_that_cannot_be_written_to_is_refused_in_words(recipient: str) -> None:
     with pytest.raises(Invalid):
         compose(letter_of("hi", recipient=recipient))

@@ -98,7 +98,7 @@ def test_a_retry_is_the_same_mail(
 def test_an_address_that_cannot_be_written_to_fails_and_stops_nobody(
     scene: Scene, files: Files, start_worker: StartWorker
 ) -> None:
-    scene.closed_chat(email="jörg@example.com")
+    scene.closed_chat(email="nobody@[127.0.0.1]")
     scene.closed_chat()
     start_worker(files)
     wait_until(lambda: states(scene) == ["failed", "sent"])

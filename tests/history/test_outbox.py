@@ -8,6 +8,7 @@ import pytest
 
 from history import outbox
 from history.db import Store
+from history.mail.causes import put_transcript
 from history.mail.results import Result
 from history.mail.tables import OutboxItem
 from history.outbox import LEASE_MS, MOST_ATTEMPTS, Claim, Rendered, retry_delay_ms
@@ -72,16 +73,24 @@ def test_before_an_agent_has_written_there_is_no_mail(scene: Scene) -> None:
     assert scene.items() == []
 
 
-def test_an_agents_words_of_an_earlier_thread_do_not_count(scene: Scene) -> None:
-    scene.closed_chat()
+def test_words_of_an_agent_that_were_mailed_do_not_count_again(scene: Scene) -> None:
+    claim = claimed(scene)
+    assert start(scene, claim) and settle(scene, claim, SENT)
     scene.says(scene.customer, "again", reopen=True)
     scene.does(scene.customer, "close")
     assert [item.thread for item in scene.items()] == [1]
 
 
+def test_thanks_behind_the_close_do_not_cost_the_customer_the_transcript(scene: Scene) -> None:
+    scene.closed_chat()
+    scene.says(scene.customer, "Thanks!", reopen=True)
+    scene.does(scene.agent, "close")
+    assert [(item.thread, item.state) for item in scene.items()] == [(1, "cancelled"), (2, "ready")]
+
+
 def test_the_same_close_is_queued_once(scene: Scene) -> None:
     scene.closed_chat()
-    scene.writer.write(lambda t: outbox.put_transcript(t, scene.policy, scene.chat_pk, 1))
+    scene.writer.write(lambda t: put_transcript(t, scene.policy, scene.chat_pk, 1))
     assert len(scene.items()) == 1
 
 

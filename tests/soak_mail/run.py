@@ -16,6 +16,7 @@ from history.chats import Act, Send
 from history.db import Store, Transaction
 from history.errors import StillhereError
 from history.events import canonical
+from history.mail.limits import MailLimits
 from history.outbox import MailPolicy
 from history.start import NewChat, new_customer, start_chat
 from history.times import new_id, participant_id
@@ -24,7 +25,8 @@ from tests.soak_mail.evidence import SinkLog
 from tests.soak_mail.nursery import Nursery, lives, nursery
 from tests.soak_mail.worker import DOMAIN
 
-POLICY = MailPolicy(0, DOMAIN)
+MANY = 1 << 30
+POLICY = MailPolicy(0, DOMAIN, MailLimits(MANY, MANY, MANY, MANY))
 CHATS_A_COMMIT = 50
 DOMAINS = 500
 """So many domains are written to; a pause of one holds up few mails."""
