@@ -14,7 +14,7 @@ const EMPTY_PAGES = 5; // a page whose messages were all removed meanwhile is no
 
 export class Search {
   #field = h("input", { type: "search", "aria-label": WORDS.search, placeholder: WORDS.searchHint, dir: "auto", maxlength: "512", autocomplete: "off", enterkeyhint: "search" });
-  #found = h("p", { class: "found", role: "status" });
+  #found = h("p", { class: "found", role: "status", dir: "auto" });
   #instead = h("p", { class: "found", hidden: true });
   #list = h("ol", { class: "hits", "aria-label": WORDS.messages });
   #more = h("button", { type: "button", class: "button", hidden: true, onclick: () => this.#askMore() }, WORDS.more);
@@ -122,11 +122,17 @@ export class Search {
       h(
         "button",
         { type: "button", class: "hit", onclick: () => this.ears.go(hit) },
-        h("span", { class: "about" }, h("b", { dir: "auto" }, author), h("time", { datetime: hit.at, title: at.toLocaleString() }, at.toLocaleDateString())),
+        h("span", { class: "about" }, h("b", { dir: "auto" }, author), h("time", { datetime: hit.at, title: at.toLocaleString() }, brief(at))),
         h("span", { class: "words", dir: "auto" }, ...words),
       ),
     );
   }
+}
+
+/** The time of today's messages, the day of others. @param {Date} at */
+function brief(at) {
+  const isToday = at.toDateString() === new Date().toDateString();
+  return isToday ? at.toLocaleTimeString([], { timeStyle: "short" }) : at.toLocaleDateString();
 }
 
 /** @param {{code?: string, message: string}} refusal */
