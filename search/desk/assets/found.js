@@ -82,7 +82,7 @@ function hitLink({ href, author, note, date, when, thread, snippet }) {
       h("b", { dir: "auto" }, author),
       note ? h("span", { class: "tag" }, "Note") : null,
       thread === null ? null : h("span", {}, thread),
-      h("time", { title: when }, date),
+      h("time", { title: when, dir: "auto" }, date),
     ),
     h("span", { class: "words", dir: "auto" }, ...words),
   );

@@ -39,7 +39,7 @@ function similarElement({ chat, seq, at, customer, subject, score, text, words }
         h("b", { dir: "auto" }, subject || customer.name || UNNAMED),
         h("time", { datetime: at }, [rated, clock.brief(Date.parse(at))].filter(Boolean).join(" · ")),
       ),
-      h("span", { class: "said", dir: "auto" }, text),
+      h("span", { class: "extract", dir: "auto" }, text),
       h("span", { class: "reasons" }, "Both say ", h("span", { dir: "auto" }, words.join(", "))),
     ),
   );
