@@ -5,6 +5,7 @@ Made once, when a message is indexed; conditions of a query (`Tagged`) and facet
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from history.models import INTERNAL
@@ -17,6 +18,9 @@ HAS = ("link", "file", "image", "order", "phone", "email")
 WAYS = ("web", "email")
 INTERNAL_TAG = "stream:internal"
 
+CACHED_NAMES = 4096
+
+DIGIT = re.compile(r"\d")
 LINK = re.compile(r"https?://|www\.", re.IGNORECASE)
 EMAIL = re.compile(r"[^\s@]{1,64}@[\w-]{1,63}\.\w")
 ORDER = re.compile(r"\b[A-Za-z]{2,5}[-_]?[0-9]{4,14}\b|#[0-9]{3,14}\b")
@@ -38,6 +42,7 @@ def tags_of(stream: int, role: str, person_id: str, name: str, text: str, data: 
     return frozenset(tags)
 
 
+@lru_cache(CACHED_NAMES)
 def name_parts(name: str) -> frozenset[str]:
     """The words of a person's name."""
     return frozenset(token.text for token in tokens(name) if token.spine)
@@ -49,10 +54,11 @@ def contents(text: str, data: Mapping[str, Any]) -> Iterator[str]:
         yield "link"
     if "@" in text and EMAIL.search(text):
         yield "email"
-    if any(sum(map(str.isdigit, found)) in PHONE_DIGITS for found in PHONE.findall(text)):
-        yield "phone"
-    if ORDER.search(text):
-        yield "order"
+    if DIGIT.search(text):
+        if any(sum(map(str.isdigit, found)) in PHONE_DIGITS for found in PHONE.findall(text)):
+            yield "phone"
+        if ORDER.search(text):
+            yield "order"
     files = [file for file in data.get("attachments") or () if isinstance(file, dict)]
     if files:
         yield "file"

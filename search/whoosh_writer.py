@@ -134,7 +134,8 @@ class Draft:
             arrays["places"].extend(places)
             counted = Counter(map(document_of, places))
             arrays["docs"].extend(counted)
-            arrays["times"].extend(min(times, MOST) for times in counted.values())
+            times = counted.values()
+            arrays["times"].extend(times if len(places) <= MOST else (min(often, MOST) for often in times))
         for tag in tags:
             arrays["tag_begin"].append(len(arrays["tagged"]))
             arrays["tagged"].extend(sorted(self.tags[tag]))
