@@ -161,8 +161,8 @@ class Settings(BaseSettings):
     imap_tls: Literal["implicit", "starttls", "none"] = Field("implicit", description="How the mailbox is encrypted")
     imap_folder: str = Field("INBOX", description="The mailbox's folder")
     imap_seconds: float = Field(20, gt=0, description="How often the mailbox is looked into")
-    messages_per_second: float = Field(5, gt=0, description="Messages a connection may send, in the long run")
-    messages_burst: int = Field(20, ge=1, description="Messages a connection may send at once")
+    messages_per_second: float = Field(5, gt=0, description="Messages a device may send, in the long run")
+    messages_burst: int = Field(20, ge=1, description="Messages a device may send at once")
     frames_per_second: float = Field(20, gt=0, description="Frames a connection may send, in the long run")
     frames_burst: int = Field(100, ge=1, description="Frames a connection may send at once")
     hellos_per_second: float = Field(50, ge=1, description="Connections a process lets in, a second")
@@ -461,6 +461,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> tuple[Flask, Servic
     frames = " ".join(("'self'", *sorted(settings.allowed_origins)))
     secure = settings.url.startswith("https:")
     store, writer, identify = service.store, service.writer, service.identify
+    check_pace = service.hub.check_pace
     door = partial(
         resume.live.socket.check_door,
         service.hub,
@@ -469,9 +470,11 @@ def create_app(settings: Settings, *, demo: bool = False) -> tuple[Flask, Servic
         service.agent_here,
     )
     for blueprint in (
-        history.routes.make_blueprint(store, writer, settings.brand, identify),
+        history.routes.make_blueprint(store, writer, settings.brand, identify, check_pace),
         history.mail.routes.make_blueprint(store, writer, service.policy, settings.brand, identify),
-        resume.routes.make_blueprint(store, writer, service.policy, service.sessions, service.links, identify),
+        resume.routes.make_blueprint(
+            store, writer, service.policy, service.sessions, service.links, identify, check_pace
+        ),
         resume.live.socket.make_blueprint(sock, service.hub, door),
         resume.live.sync.make_blueprint(service.hub, door),
         resume.pages.make_blueprint(settings.brand, frames, demo),

@@ -33,8 +33,10 @@ FORMATS = {
 }
 
 
-def make_blueprint(store: Store, writer: Writer, brand: str, identify: Callable[[], Viewer]) -> Blueprint:
-    """`identify` tells who asks, or raises Unauthorized."""
+def make_blueprint(
+    store: Store, writer: Writer, brand: str, identify: Callable[[], Viewer], check_pace: Callable[[Viewer], None]
+) -> Blueprint:
+    """`identify` tells who asks, or raises Unauthorized; `check_pace` raises RateLimited for who writes too quickly."""
     blueprint = Blueprint("history", __name__, url_prefix="/api/v1")
 
     @blueprint.get("/chats")
@@ -78,6 +80,7 @@ def make_blueprint(store: Store, writer: Writer, brand: str, identify: Callable[
             stream,
             body.get("reopen") is True,
         )
+        check_pace(viewer)
         return acked(writer.append(command))
 
     @blueprint.post("/chats/<chat>/actions")

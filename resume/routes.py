@@ -35,8 +35,9 @@ def make_blueprint(
     sessions: Sessions,
     links: Links,
     identify: Callable[[], Viewer],
+    check_pace: Callable[[Viewer], None],
 ) -> Blueprint:
-    """`identify` tells who asks, or raises Unauthorized."""
+    """`identify` tells who asks, or raises Unauthorized; `check_pace` raises RateLimited for who writes too quickly."""
     blueprint = Blueprint("resume", __name__, url_prefix="/api/v1")
 
     @blueprint.post("/chats")
@@ -49,6 +50,7 @@ def make_blueprint(
             return json_answer(begun(place, token), 201 if is_new else 200)
         if viewer.role != "customer":
             raise Invalid("Customers start chats")
+        check_pace(viewer)
         known = None if body.get("new") is True else newest_place(viewer)
         if known is None:
             check_may_start(viewer)

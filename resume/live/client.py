@@ -169,7 +169,8 @@ class Client:
         if not self.hub.enter(self, brought.viewer, tab):
             self.end(ADMISSION, "This device has too many connections", RETRY_MS)
             return
-        self.conversation.opened(brought.viewer, brought.cursors)
+        messages = self.hub.pace.of(brought.viewer, time.monotonic())
+        self.conversation.opened(brought.viewer, brought.cursors, messages)
         self.say(self._welcome(brought))
         self.hub.arrived(self, brought.viewer)
         self.hub.following.follow(self, brought, watch)

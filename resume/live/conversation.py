@@ -11,10 +11,11 @@ from typing import Literal, NamedTuple
 from history.access import Place, Viewer
 from history.bus import Hint
 from history.chats import Act, Send
-from history.errors import Erased, Forbidden, RateLimited, StillhereError
+from history.errors import Erased, Forbidden, Invalid, RateLimited, StillhereError
 from history.journal import Mark
 from history.models import INTERNAL, PUBLIC
 from resume.live.frames import (
+    WATCH_CHATS,
     ActFrame,
     BadFrame,
     ChatFrame,
@@ -68,6 +69,11 @@ class Bucket:
             self.level -= 1
             return 0.0
         return (1 - self.level) / self.rate
+
+
+def too_quick(wait_s: float) -> RateLimited:
+    """What somebody is told who may write again in `wait_s` seconds."""
+    return RateLimited("Too many messages; they will be taken in a moment", after_ms=int(wait_s * 1000) + 1)
 
 
 class Say(NamedTuple):
@@ -186,7 +192,7 @@ class Conversation:
         self.places: dict[str, Place] = {}
         self.cursors: dict[str, Cursor] = {}
         self.finding: dict[str, list[ChatFrame]] = {}
-        self.messages = Bucket(limits.messages_per_second, limits.messages_burst, limits.messages_burst, now)
+        self.messages: Bucket | None = None
         self.frames = Bucket(limits.frames_per_second, limits.frames_burst, limits.frames_burst, now)
 
     def receive(self, text: str, now: float) -> list[Effect]:
@@ -226,9 +232,8 @@ class Conversation:
                 return [self.end(BAD_FRAME, "There is one hello a connection")]
             case Watch() | Unwatch() | QueueFrame():
                 return self._react_to_agent(frame)
-            case SendFrame() if wait := self.messages.take(now):
-                error = RateLimited("Too many messages; they will be taken in a moment", after_ms=int(wait * 1000) + 1)
-                return [Say(nack_frame(frame.chat, frame.id, error))]
+            case SendFrame() if self.messages and (wait := self.messages.take(now)):
+                return [Say(nack_frame(frame.chat, frame.id, too_quick(wait)))]
             case _:
                 return self._react_in_chat(frame)
 
@@ -237,6 +242,8 @@ class Conversation:
         if self.viewer.role != "agent":
             return [Say(nack_frame(None, None, Forbidden("Only agents may do this")))]
         match frame:
+            case Watch(positions) if len(self.cursors.keys() | {one.chat for one in positions}) > WATCH_CHATS:
+                return [Say(nack_frame(None, None, Invalid(f"A connection may watch {WATCH_CHATS} chats at most")))]
             case Watch(positions):
                 return [Bring(positions)]
             case Unwatch(chats):
@@ -288,9 +295,10 @@ class Conversation:
             if chat in self.cursors
         ]
 
-    def opened(self, viewer: Viewer, cursors: Iterable[Cursor]) -> None:
-        """The door has found out who it is, and the welcome is on its way."""
+    def opened(self, viewer: Viewer, cursors: Iterable[Cursor], messages: Bucket) -> None:
+        """The door has found out who it is, and the welcome is on its way. `messages`: how many the device may send."""
         self.viewer = viewer
+        self.messages = messages
         self.stage = "open"
         self.follow(cursors)
 

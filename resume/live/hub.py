@@ -27,6 +27,7 @@ from resume.live.conversation import TalkLimits
 from resume.live.following import Following
 from resume.live.handover import SUBPROTOCOL
 from resume.live.loop import Loop
+from resume.live.pace import Pace
 from resume.live.presence import LEASE_S, Presence
 from resume.live.rights import RECHECK_S, ended
 from resume.live.waiting import WaitingList
@@ -61,6 +62,7 @@ class Hub:
         self.loop = Loop()
         self.readers = ThreadPoolExecutor(READERS, thread_name_prefix="stillhere-reader")
         self.admission: Admission[Client] = Admission(admission_limits, time.monotonic())
+        self.pace = Pace(limits.messages_per_second, limits.messages_burst)
         self.clients: set[Client] = set()
         self.commands: list[Entry] = []
         """What this turn of the loop has for the writer."""
@@ -125,8 +127,13 @@ class Hub:
             entered.dead.end(HEARTBEAT, "Nothing was heard for too long")
         return not entered.is_full
 
+    def check_pace(self, viewer: Viewer) -> None:
+        """Whether somebody who writes over HTTP may do so now. Raises RateLimited. From any thread."""
+        self.pace.check(viewer, time.monotonic())
+
     def _recheck_again(self) -> None:
         self._recheck()
+        self.pace.forget_rested(time.monotonic())
         self.loop.call_later(RECHECK_S, self._recheck_again)
 
     def _recheck(self) -> None:

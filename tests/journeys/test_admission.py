@@ -91,6 +91,19 @@ def is_refused(server: Server) -> bool:
     return False
 
 
+def test_an_agents_connection_follows_a_hundred_chats_and_no_more(server: Server, record: Record) -> None:
+    chats = [ask(server.port, "POST", "/api/v1/chats", {"name": "Customer"}).json["chat"] for _ in range(101)]
+    robin = Agent(record, "Robin").signs_in(server)
+    for some in (chats[:60], chats[60:100]):
+        robin.tells(type="watch", chats=[{"chat": chat, "have": 0} for chat in some])
+    robin.until(lambda: len(robin.copies) == 100, "a hundred chats")
+    robin.tells(type="watch", chats=[{"chat": chats[100], "have": 0}])
+    robin.until(lambda: bool(robin.nacks), "a refusal")
+    assert (robin.nacks[0]["code"], robin.nacks[0]["retry"]) == ("invalid", False)
+    robin.tells(type="unwatch", chats=[chats[0]])
+    robin.enters(chats[100])
+
+
 def test_a_client_of_another_version_is_told_so(server: Server) -> None:
     url = f"ws://127.0.0.1:{server.port}/api/v1/live"
     with connect(url, proxy=None) as socket:
