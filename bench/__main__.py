@@ -9,7 +9,7 @@ import gc
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +29,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "memory": lambda scale, folder, *_: idle.measure_memory(scale, folder),
     "http": lambda scale, folder, *_: idle.measure_http(scale, folder),
     "search": lookup.measure,
-    "engines": lambda scale, folder, _, talks: engines.measure(scale, folder, talks),
+    "engines": lambda scale, folder, _, talks: engines.measure(scale, folder, talks, scale.engines),
     "long": lambda scale, folder, *_: longchat.measure(scale, folder),
     "hostile": lambda scale, folder, *_: hostile.measure(scale, folder),
 }
@@ -56,6 +56,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--only", type=names, default=list(MEASUREMENTS), help=", ".join(MEASUREMENTS))
     parser.add_argument("--data", type=Path, help="dialogues to import, in place of made ones")
     parser.add_argument("--messages", type=int, help="how many of them the search engines get")
+    parser.add_argument("--engines", type=engine_names, help=", ".join(engines.ENGINES))
     parser.add_argument("--folder", type=Path, default=RESULTS, help="where all servers and references write")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     return parser.parse_args()
@@ -63,10 +64,18 @@ def parse() -> argparse.Namespace:
 
 def names(text: str) -> list[str]:
     """The measurements named, separated by commas."""
+    return chosen_of(text, MEASUREMENTS)
+
+
+def engine_names(text: str) -> list[str]:
+    return chosen_of(text, engines.ENGINES)
+
+
+def chosen_of(text: str, known: Collection[str]) -> list[str]:
     chosen = text.split(",")
-    unknown = set(chosen) - set(MEASUREMENTS)
+    unknown = set(chosen) - set(known)
     if unknown:
-        raise argparse.ArgumentTypeError(f"no such measurement: {', '.join(sorted(unknown))}")
+        raise argparse.ArgumentTypeError(f"there is no {', '.join(sorted(unknown))}")
     return chosen
 
 
@@ -75,6 +84,8 @@ def measure(arguments: argparse.Namespace, folder: Path) -> Iterator[Row]:
     scale = QUICK if arguments.quick else FULL
     if arguments.messages:
         scale = replace(scale, indexed_messages=arguments.messages)
+    if arguments.engines:
+        scale = replace(scale, engines=tuple(arguments.engines))
     talks = corpus.read(arguments.data) if arguments.data else corpus.dialogues(scale.dialogues)
     print("disk ...", file=sys.stderr)
     reference = disk.measure(scale, folder, talks)

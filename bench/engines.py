@@ -6,7 +6,7 @@ import gc
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,30 +16,64 @@ from bench.questions import COSTLY, NOW_MS, Question, documents, questions
 from bench.references.fts import FullText
 from bench.scale import Scale
 from bench.table import Row
+from history.db import Store
 from history.errors import Invalid
 from search.engine import Ask, Document, Engine, Key, Scope
 from search.followed import BATCH_EVENTS
 from search.parser import parse
+from search.postgres_engine import PostgresEngine
+from search.tantivy_engine import TantivyEngine
 from search.whoosh_engine import WhooshEngine
+from tests.postgres import running_cluster
 
 GOAL_MS = 50.0
-GOAL_RATE = 10_000
+GOAL_RATES = {"Whoosh": 10_000, "tantivy": 50_000}
 COSTLY_MS = 300.0
 SINGLE_COMMITS = 200
 DEEP_PAGES = 50
 
-ENGINES: dict[str, Callable[[Path], Engine]] = {"Whoosh": WhooshEngine}
+SERVER = {"shared_buffers": "1GB", "max_wal_size": "4GB"}
+"""How PostgreSQL is set up otherwise than for tests: as on a small server of its own."""
 
 
-def measure(scale: Scale, folder: Path, talks: Sequence[Dialogue]) -> Iterator[Row]:
-    """The rows of all engines."""
+@contextmanager
+def whoosh(folder: Path) -> Iterator[Engine]:
+    with closing(WhooshEngine(folder)) as engine:
+        yield engine
+
+
+@contextmanager
+def tantivy(folder: Path) -> Iterator[Engine]:
+    with closing(TantivyEngine(folder)) as engine:
+        yield engine
+
+
+@contextmanager
+def postgres(_folder: Path) -> Iterator[Engine]:
+    with (
+        running_cluster(SERVER) as cluster,
+        closing(Store(cluster.create())) as store,
+        closing(PostgresEngine(store, "a")) as engine,
+    ):
+        yield engine
+
+
+ENGINES: dict[str, Callable[[Path], AbstractContextManager[Engine]]] = {
+    "Whoosh": whoosh,
+    "PostgreSQL": postgres,
+    "tantivy": tantivy,
+}
+
+
+def measure(scale: Scale, folder: Path, talks: Sequence[Dialogue], names: Sequence[str]) -> Iterator[Row]:
+    """The rows of the engines that are named."""
     stock = list(documents(talks, scale.indexed_messages))
     kinds = questions(stock, scale.queries_of_a_kind)
     reference = FullText(folder / "fts.sqlite", [document.text for document in sorted(stock, key=age)])
     theirs = {kind: [ms(ask_fts, reference, q) for q in asked if q.fts] for kind, asked in kinds.items()}
     gc.enable()  # as it runs
-    for name, make in ENGINES.items():
-        with closing(make(folder / name)) as engine:
+    for name in names:
+        with ENGINES[name](folder / name) as engine:
             yield from rate_rows(name, engine, stock, reference)
             for kind, asked in kinds.items():
                 ours = [ms(search, engine, q) for q in asked]
@@ -70,14 +104,17 @@ def rate_rows(name: str, engine: Engine, stock: Sequence[Document], reference: F
     assert engine.claim()
     engine.reset()
     batches = (stock[begin : begin + BATCH_EVENTS] for begin in range(0, len(stock), BATCH_EVENTS))
+    begin = time.thread_time()
     rate = len(stock) / sum(ms(engine.commit, batch) for batch in batches) * 1000
+    alone = len(stock) / (time.thread_time() - begin)
+    goal = GOAL_RATES.get(name)
     yield Row(
         f"{name}, {len(stock):,} messages: index",
-        f"{rate:,.0f}/s",
+        f"{rate:,.0f}/s ({alone:,.0f}/s by its thread's own time)",
         f"SQLite FTS5: {reference.rate:,.0f}/s",
         rate / reference.rate,
-        f">= {GOAL_RATE:,}/s",
-        rate >= GOAL_RATE,
+        f">= {goal:,}/s" if goal else "",
+        rate >= goal if goal else None,
     )
 
 

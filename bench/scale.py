@@ -19,6 +19,7 @@ class Scale:
     dialogues: int
     queries_of_a_kind: int
     indexed_messages: int
+    engines: tuple[str, ...]
     long_events: int
     long_resumes: int
     stalled_events: int
@@ -39,6 +40,7 @@ FULL = Scale(
     dialogues=2_000,
     queries_of_a_kind=50,
     indexed_messages=100_000,
+    engines=("Whoosh", "PostgreSQL", "tantivy"),
     long_events=100_000,
     long_resumes=200,
     stalled_events=20_000,
@@ -59,6 +61,7 @@ QUICK = Scale(
     dialogues=100,
     queries_of_a_kind=10,
     indexed_messages=5_000,
+    engines=("Whoosh", "PostgreSQL", "tantivy"),
     long_events=2_000,
     long_resumes=20,
     stalled_events=4_000,

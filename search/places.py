@@ -7,6 +7,7 @@ of the last hit shown.
 import base64
 import struct
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from history.errors import Invalid
 from history.times import DAY_MS
@@ -38,7 +39,17 @@ def chat_of(place: bytes) -> int:
 
 
 def month_of(place: bytes) -> str:
-    return f"{datetime.fromtimestamp(PLACE_FORM.unpack(place)[0] / 1000, UTC):%Y-%m}"
+    """In UTC, as 2026-03."""
+    return month_at(PLACE_FORM.unpack(place)[0])
+
+
+def month_at(at_ms: int) -> str:
+    return month_of_day(at_ms // DAY_MS)
+
+
+@lru_cache(4096)
+def month_of_day(day: int) -> str:
+    return f"{datetime.fromtimestamp(day * DAY_MS / 1000, UTC):%Y-%m}"
 
 
 def write_cursor(rank: Rank) -> str:

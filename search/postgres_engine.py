@@ -34,7 +34,7 @@ from search.postgres_page import (
 )
 from search.postgres_query import Condition, condition_of
 from search.postgres_tables import FORMAT, TABLES, places_of, row_of, words_in
-from search.postgres_vocabulary import Expansion, count_words, frequencies, is_known, near_to
+from search.postgres_vocabulary import Expansion, OutOfTime, count_words, frequencies, is_known, near_to
 from search.query import Query
 
 INDEX_LOCK = 7_465_740
@@ -43,14 +43,17 @@ INDEX_LOCK = 7_465_740
 IDENTITY_BITS = 62
 """An identity fits into a signed number of eight bytes."""
 
-FIRST_SHARE = 0.7
-"""How much of its time a search may take before it looks among the newest messages only."""
+SHARES = (0.3, 0.7, 1.0)
+"""After how much of its time a search must know its words, must have gathered what is found, else looks among the
+newest messages only, and must be over.
+"""
 
 SEARCH_SETTINGS = (
     "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '64MB'; "
     "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL statement_timeout = {ms}; SAVEPOINT search"
 )
-AFTER_TIMEOUT = "ROLLBACK TO search; SET LOCAL statement_timeout = {ms}"
+TIME_LEFT = "SET LOCAL statement_timeout = {ms}"
+AFTER_TIMEOUT = f"ROLLBACK TO search; {TIME_LEFT}"
 
 NEW_SCHEMA = ("DROP SCHEMA IF EXISTS {} CASCADE", "CREATE SCHEMA {}")
 IN_SCHEMA = "SELECT set_config('search_path', %s, true)"
@@ -58,7 +61,9 @@ IN_SCHEMA = "SELECT set_config('search_path', %s, true)"
 CHECKED = "SELECT identity, commits FROM edition WHERE format = %s AND messages = (SELECT count(*) FROM message)"
 BEGIN = "INSERT INTO edition VALUES (%s, %s, 0, 0)"
 COUNT = "SELECT messages FROM edition"
-NEXT = "UPDATE edition SET commits = commits + 1, messages = messages + %s RETURNING identity, commits"
+NEXT = "UPDATE edition SET commits = commits + 1, messages = messages + %s RETURNING identity, commits, messages"
+ANALYZE = "ANALYZE message, word"
+"""Done whenever the index has become twice as large: plans are made by what PostgreSQL knows of it."""
 
 DELETE = (
     "DELETE FROM message USING unnest(%s::bigint[], %s::smallint[], %s::bigint[]) "
@@ -131,8 +136,11 @@ class PostgresEngine:
             add(cursor, kept.values(), words)
             count_words(cursor, words)
             row = cursor.execute(NEXT, (len(kept) - fewer,)).fetchone()
-        assert row, "the edition is made together with the tables"
-        return Edition(*row)
+            assert row, "the edition is made together with the tables"
+            *edition, count = row
+            if count.bit_length() != (count - len(kept) + fewer).bit_length():
+                cursor.execute(ANALYZE)
+        return Edition(*edition)
 
     def cut(self, heads: Mapping[tuple[int, int], int]) -> Edition:
         chats, streams, seqs = [chat for chat, _ in heads], [stream for _, stream in heads], list(heads.values())
@@ -147,21 +155,21 @@ class PostgresEngine:
         nothing = Hits(0, 0, (), facets=Facets({}, {}, {}) if ask.facets else None)
         if scope.is_empty():
             return nothing
-        until = time.monotonic() + self.search_seconds
+        expanded, gathered, over = (time.monotonic() + share * self.search_seconds for share in SHARES)
         with self._reading() as cursor:
-            cursor.execute(SEARCH_SETTINGS.format(ms=milliseconds(self.search_seconds * FIRST_SHARE)))
+            cursor.execute(SEARCH_SETTINGS.format(ms=ms_until(gathered)))
             try:
-                expansion = Expansion(cursor)
+                expansion = Expansion(cursor, expanded)
                 condition = condition_of(query, scope, expansion.words)
-                score = score_in(cursor, query) if ask.sort == "best" else NO_SCORE
-            except QueryCanceled:
+                wanted = Wanted(condition, score_in(cursor, query) if ask.sort == "best" else NO_SCORE, ask)
+                cursor.execute(TIME_LEFT.format(ms=ms_until(gathered)))
+            except (OutOfTime, QueryCanceled):
                 return replace(nothing, partial=True)
-            wanted = Wanted(condition, score, ask)
             try:
                 hits = all_hits(cursor, wanted)
                 return replace(hits, partial=hits.partial or expansion.cut)
             except QueryCanceled:
-                cursor.execute(AFTER_TIMEOUT.format(ms=milliseconds(until - time.monotonic())))
+                cursor.execute(AFTER_TIMEOUT.format(ms=ms_until(over)))
             try:
                 return replace(hits_in(cursor, wanted, RECENT), partial=True)
             except QueryCanceled:
@@ -252,6 +260,6 @@ def score_in(cursor: Cursor, query: Query) -> Condition:
     return score_of(query.words, rarities(count, frequencies(cursor, terms), query.words))
 
 
-def milliseconds(seconds: float) -> int:
+def ms_until(moment: float) -> int:
     """For a time limit of PostgreSQL, where 0 means none."""
-    return max(1, int(seconds * 1000))
+    return max(1, int(1000 * (moment - time.monotonic())))

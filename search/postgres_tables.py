@@ -19,7 +19,7 @@ from search.engine import Document
 from search.facts import SHOWN_TAGS
 from search.names import names
 from search.parser import TERMS
-from search.places import PLACE_FORM, month_of
+from search.places import month_at
 from search.stems import STEM_MARK
 
 FORMAT = f"1 {unicodedata.unidata_version}"
@@ -78,9 +78,10 @@ def row_of(document: Document, places: Mapping[str, list[int]]) -> Row:
     key = document.key
     tags = [tag_word(tag) for tag in (*document.tags, customer_tag(document.customer_id))]
     shown = BLANK.join(sorted(tag for tag in document.tags if tag.startswith(SHOWN_TAGS)))
-    month = month_of(PLACE_FORM.pack(document.at_ms, *key))
     words = " ".join((vector(places), *map(quoted, tags)))
-    return Row(document.at_ms, key.chat_pk, key.seq, key.stream, month, shown, words, pieces_of(places))
+    return Row(
+        document.at_ms, key.chat_pk, key.seq, key.stream, month_at(document.at_ms), shown, words, pieces_of(places)
+    )
 
 
 def places_of(text: str) -> dict[str, list[int]]:

@@ -2,6 +2,7 @@
 `postgres_engine.py`.
 """
 
+import time
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -34,15 +35,24 @@ RISE = (
 NEW_WORDS = "COPY word (word, messages, near) FROM STDIN"
 
 
+class OutOfTime(Exception):
+    """A search has so many beginnings and spellings that it cannot be answered."""
+
+
 @dataclass(slots=True)
 class Expansion:
     """The words that beginnings and spellings stand for."""
 
     cursor: Cursor
+    until: float
+    """When there is no more time, by `time.monotonic`."""
     cut: bool = False
     """One stood for too many."""
 
     def words(self, words: Words) -> list[str]:
+        """Raises OutOfTime."""
+        if time.monotonic() > self.until:
+            raise OutOfTime
         if words.prefix:
             letters = words.terms[0]
             self.cursor.execute(BEGINNING, (letters, letters + LAST_LETTER, EXPANSIONS + 1))

@@ -6,6 +6,7 @@ the other `tantivy_` modules.
 """
 
 import unicodedata
+from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import tantivy
 from search.engine import Document, Edition, Key
 from search.facts import SHOWN_TAGS
 from search.names import Cut, cuts
-from search.places import PLACE_FORM, freshness, month_of
+from search.places import freshness, month_at
 from search.stems import STEM_MARK
 
 TEXT, STEMS = "text", "stems"
@@ -34,6 +35,8 @@ FORMAT = f"1 {unicodedata.unidata_version}"
 
 BLANK = "\x1f"
 """Stands between tags: no tag has it."""
+
+CACHED_TAGS = 4096
 
 
 def make_schema() -> tantivy.Schema:
@@ -72,16 +75,23 @@ def indexed(document: Document) -> tantivy.Document:
     key = document.key
     lying = tantivy.Document()
     add_words(lying, cuts(document.text))
-    lying.add_text(TAGS, BLANK.join(document.tags))
+    tags, shown = joined(document.tags)
+    lying.add_text(TAGS, tags)
     lying.add_text(CUSTOMER, document.customer_id)
-    lying.add_text(MONTH, month_of(PLACE_FORM.pack(document.at_ms, *key)))
-    lying.add_text(SHOWN, BLANK.join(sorted(tag for tag in document.tags if tag.startswith(SHOWN_TAGS))))
+    lying.add_text(MONTH, month_at(document.at_ms))
+    lying.add_text(SHOWN, shown)
     lying.add_unsigned(AT, document.at_ms)
     lying.add_unsigned(CHAT, key.chat_pk)
     lying.add_unsigned(STREAM, key.stream)
     lying.add_unsigned(SEQ, key.seq)
     lying.add_float(FRESH, freshness(document.at_ms))
     return lying
+
+
+@lru_cache(CACHED_TAGS)
+def joined(tags: frozenset[str]) -> tuple[str, str]:
+    """All of the tags, and those that are shown. Most messages have those of the one before."""
+    return BLANK.join(tags), BLANK.join(sorted(tag for tag in tags if tag.startswith(SHOWN_TAGS)))
 
 
 def add_words(lying: tantivy.Document, found: list[Cut]) -> None:

@@ -13,11 +13,12 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -114,8 +115,8 @@ def lose_hints(url: str) -> None:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """PostgreSQL, from here to the end of the `with` block."""
+def running_cluster(changes: Mapping[str, str] = MappingProxyType({})) -> Iterator[Cluster]:
+    """PostgreSQL, from here to the end of the `with` block, with `changes` of its options."""
     folder = Path(tempfile.mkdtemp(prefix="stillhere-pg-"))
     try:
         user = ordinary_user(folder)
@@ -123,7 +124,7 @@ def running_cluster() -> Iterator[Cluster]:
         data = folder / "data"
         new = [str(programs / "bin/initdb"), "-D", str(data), "-U", "postgres", "-E", "UTF8", "--auth=trust"]
         subprocess.run([*new, "--no-sync"], check=True, capture_output=True, cwd=folder, **user)
-        options = OPTIONS | {"unix_socket_directories": str(folder)}
+        options = OPTIONS | changes | {"unix_socket_directories": str(folder)}
         settings = [part for item in options.items() for part in ("-c", "=".join(item))]
         cluster = Cluster(folder, [str(programs / "bin/postgres"), "-D", str(data), *settings], user)
         try:
