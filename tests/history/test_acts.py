@@ -6,6 +6,7 @@ from history import outbox
 from history.access import Place, agent_in
 from history.agents import add_agent
 from history.batch import Requeue
+from history.outbox import Rendered
 from history.queue_time import Pace, eta_s, pace_of
 from history.times import MINUTE_MS, SECOND_MS, now_ms
 from tests.history.scene import Scene
@@ -13,14 +14,19 @@ from tests.history.scene import Scene
 
 def test_a_rendered_mail_is_forgotten_with_the_words_in_it(scene: Scene) -> None:
     scene.closed_chat()
-    claim = scene.claims()[0]
-    scene.writer.write(lambda t: outbox.keep_body(t, claim, b"Here I am", scene.transcript().head))
+    claim, rendered = scene.claims()[0], Rendered(b"Here I am", scene.transcript().head)
     said = scene.transcript().entries[-2]
     scene.does(scene.agent, "redact", seq=said.seq)
-    assert scene.items()[0].body is None
-    assert not scene.writer.write(lambda t: outbox.start(t, claim, t.now_ms))
+    assert not scene.writer.write(lambda t: outbox.start(t, claim, rendered, t.now_ms))
     assert scene.writer.write(lambda t: outbox.give_back(t, claim, t.now_ms))
-    assert scene.claims()[0].body is None
+    again = scene.claims()[0]
+    assert again.body is None
+    anew = Rendered(b"Hello?", scene.transcript().head)
+    assert scene.writer.write(lambda t: outbox.start(t, again, anew, t.now_ms))
+    assert scene.items()[0].body == b"Hello?"
+    question = next(entry for entry in scene.transcript().entries if entry.kind == "message")
+    scene.does(scene.agent, "redact", seq=question.seq)
+    assert scene.items()[0].body is None
     assert scene.transcript().entries[said.seq - 1].data == {"redacted": True}
 
 
