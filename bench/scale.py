@@ -25,6 +25,7 @@ class Scale:
     stalled_events: int
     big_frames: int
     tiny_frames: int
+    letter_rounds: int
 
 
 FULL = Scale(
@@ -46,6 +47,7 @@ FULL = Scale(
     stalled_events=20_000,
     big_frames=4_000,
     tiny_frames=1_000_000,
+    letter_rounds=100,
 )
 
 QUICK = Scale(
@@ -67,4 +69,5 @@ QUICK = Scale(
     stalled_events=4_000,
     big_frames=400,
     tiny_frames=50_000,
+    letter_rounds=20,
 )

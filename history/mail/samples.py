@@ -17,6 +17,9 @@ FILE = Path(__file__).parent / "samples.toml"
 BEGIN_MS = int(datetime(2026, 11, 22, 21, 42, tzinfo=UTC).timestamp()) * SECOND_MS
 LINK = "https://chat.example.com/link#Vq3bW0yqk2m5bS8nYk0c1o6Qf3r7Tz9uXw4eAi1LdHg"
 
+AFTERWARDS = 2
+"""How much happens after the last word: it is rated and closed, which an away mail does not live to see."""
+
 SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "transcript": {},
     "updated": {"is_update": True},
@@ -65,6 +68,9 @@ def sample(name: str, code: str) -> Letter:
         postal_address="Marlow & Finch, 12 Mill Lane, Bath BA1 1AA",
         privacy_url="https://www.example.com/privacy",
     )
+    if name == "away":
+        entries = transcript.entries[:-AFTERWARDS]
+        letter = replace(letter, transcript=replace(transcript, head=len(entries), entries=entries))
     return replace(letter, **SAMPLES[name])
 
 

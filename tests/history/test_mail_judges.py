@@ -33,6 +33,7 @@ ENHANCEMENTS = {
     "<body> element",
     "<style> element",
     "@media",
+    "Class selector",
     "border-radius",
     "color-scheme CSS property",
     "color-scheme meta tag",
