@@ -26,7 +26,7 @@ from search.whoosh_matching import Budget
 from search.whoosh_page import collect, page_of
 from search.whoosh_segment import Leaf
 from search.whoosh_storage import INDEX_NAME, newest_generation, open_folder, toc_name
-from search.whoosh_writer import FILE_ENDING, SCHEMA, Writer, chat_tag, merge_equals
+from search.whoosh_writer import FILE_ENDING, SCHEMA, FlatSegment, Writer, chat_tag, merge_equals
 
 TURN_SECONDS = 3.0
 """How long a search waits for those before it."""
@@ -82,7 +82,7 @@ class WhooshEngine:
 
     def count(self) -> int:
         with self._reading() as leaves:
-            return sum(len(leaf) - len(leaf.deleted) for leaf in leaves)
+            return sum(map(len, leaves))
 
     def close(self) -> None:
         with self.turn:
@@ -110,8 +110,8 @@ class WhooshEngine:
         with self._reading() as leaves:
             for leaf in leaves:
                 for other in leaf.near(word, near):
-                    ids = [id for id in leaf.docs(other) if id not in leaf.deleted]
-                    chats[other].update(leaf.chat[id] for id in ids)
+                    ids = leaf.docs(other)
+                    chats[other].update(map(leaf.chat.__getitem__, ids))
                     counts[other] += len(ids)
         known = [other for other in counts if other != word and len(chats[other]) >= KNOWN_CHATS]
         return sorted(known, key=lambda other: (-counts[other], other))
@@ -157,7 +157,7 @@ class WhooshEngine:
                 if newest == self.opened:
                     return
                 toc = TOC.read(self.storage, INDEX_NAME, gen=generation, schema=SCHEMA)
-                leaves = {segment.segment_id(): self._leaf(segment) for segment in toc.segments}
+                leaves = {name: self._leaf(name) for name in map(FlatSegment.segment_id, toc.segments)}
             except FileNotFoundError:  # a commit has replaced it meanwhile
                 if attempt == OPENINGS - 1:
                     raise
@@ -165,12 +165,9 @@ class WhooshEngine:
             self.leaves, self.opened = leaves, newest
             return
 
-    def _leaf(self, segment: Any) -> Leaf:
-        """What is in a segment never changes, but for what is deleted."""
-        name = segment.segment_id()
-        known = self.leaves.get(name)
-        leaf = known or Leaf(name, (self.storage.path / f"{name}{FILE_ENDING}").read_bytes())
-        return leaf.without(segment.deleted_docs())
+    def _leaf(self, name: str) -> Leaf:
+        """What is in a segment never changes."""
+        return self.leaves.get(name) or Leaf(name, (self.storage.path / f"{name}{FILE_ENDING}").read_bytes())
 
     def _close_leaves(self) -> None:
         self.leaves, self.opened = {}, None

@@ -118,7 +118,7 @@ def found_in(ground: Ground, query: Query, scope: Scope) -> set[int]:
     if len(scope.streams) == 1:
         stream = ground.leaf.stream
         ids = {id for id in ids if stream[id] in scope.streams}
-    return ids - ground.leaf.deleted
+    return ids
 
 
 def matches(ground: Ground, clause: Clause) -> set[int]:

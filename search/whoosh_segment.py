@@ -10,8 +10,7 @@ import struct
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import copy
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -68,7 +67,6 @@ class Leaf:
     def __init__(self, name: str, content: bytes) -> None:
         """Raises ValueError if the content is not as it was written."""
         self.name = name
-        self.deleted: frozenset[int] = frozenset()
         whole = memoryview(content)
         if len(content) < HEADER.size + SUM.size or zlib.crc32(whole[: -SUM.size]) != SUM.unpack(whole[-SUM.size :])[0]:
             raise ValueError(f"segment {name} is not as it was written")
@@ -88,14 +86,8 @@ class Leaf:
         self.word_numbers = {word: number for number, word in enumerate(self.words)}
         self.tag_numbers = {tag: number for number, tag in enumerate(self.tags)}
 
-    def without(self, deleted: Iterable[int]) -> "Leaf":
-        """The same segment with these documents deleted, and no others."""
-        leaf = copy(self)
-        leaf.deleted = frozenset(deleted)
-        return leaf
-
     def __len__(self) -> int:
-        """How many documents there are, the deleted ones included."""
+        """How many documents there are."""
         return len(self.at_ms)
 
     def place(self, id: int) -> bytes:

@@ -1,13 +1,14 @@
 """Writing to a Whoosh index: its writer, lock and table of contents, with segments of our own form
 (`whoosh_segment.py`). Called by `whoosh_engine.py`.
 
-Small segments are merged when there are many of about one size, so each message is rewritten a few times only; what
-was deleted goes for good then.
+A segment in which something is deleted is rewritten without it in the same commit, so that words that were taken back
+are on no disk any more. Small segments are merged when there are many of about one size, so each message is rewritten
+a few times only.
 """
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,9 +32,6 @@ MERGED_SEGMENTS = 8
 MERGED_DOCUMENTS = 4096
 """Eight segments of about one size become one, unless they have grown to this size."""
 
-REWRITTEN_SHARE = 8
-"""A segment is rewritten when one in so many of its documents was deleted."""
-
 numbers = partial(array, "I")
 
 
@@ -47,9 +45,10 @@ def chat_tag(chat_pk: int) -> str:
 
 
 class Draft:
-    """A segment in the making, from new documents and from those that are left of other segments."""
+    """A segment in the making, from new documents and from what is left of other segments: each with the documents that
+    were deleted in it."""
 
-    def __init__(self, documents: Iterable[Document], leaves: Iterable[Leaf]) -> None:
+    def __init__(self, documents: Sequence[Document], leaves: Sequence[tuple[Leaf, frozenset[int]]]) -> None:
         self.arrays = {name: array(code) for name, code in ARRAYS.items()}
         self.words: dict[str, array[int]] = defaultdict(numbers)
         """The places of each word."""
@@ -59,10 +58,9 @@ class Draft:
         self.owner = numbers()
         """The document that each place belongs to."""
         sources: list[tuple[bytes, int, int]] = []
-        documents, leaves = list(documents), list(leaves)
         sources += ((PLACE_FORM.pack(doc.at_ms, *doc.key), -1, number) for number, doc in enumerate(documents))
-        for source, leaf in enumerate(leaves):
-            sources += ((leaf.place(id), source, id) for id in range(len(leaf)) if id not in leaf.deleted)
+        for source, (leaf, deleted) in enumerate(leaves):
+            sources += ((leaf.place(id), source, id) for id in range(len(leaf)) if id not in deleted)
         moved: list[dict[int, int]] = [{} for _ in leaves]
         for id, (place, source, number) in enumerate(sorted(sources)):
             self._begin(place)
@@ -70,9 +68,9 @@ class Draft:
                 self._add(id, documents[number])
             else:
                 moved[source][number] = id
-                self._make_room(id, leaves[source], number)
+                self._make_room(id, leaves[source][0], number)
         self.arrays["begin"].append(len(self.owner))
-        for leaf, ids in zip(leaves, moved, strict=True):
+        for (leaf, _), ids in zip(leaves, moved, strict=True):
             self._take(leaf, ids)
 
     def __len__(self) -> int:
@@ -179,7 +177,7 @@ class Writer(SegmentWriter):  # type: ignore[misc]
         super().__init__(index, codec=FlatCodec())
         self.leaves = leaves
         self.documents: list[Document] = []
-        self.taken: list[Leaf] = []
+        self.taken: list[tuple[Leaf, frozenset[int]]] = []
 
     def add(self, documents: Iterable[Document]) -> None:
         self.documents += documents
@@ -187,7 +185,7 @@ class Writer(SegmentWriter):  # type: ignore[misc]
 
     def take(self, segment: Any) -> None:
         """Has the segment rewritten into the new one."""
-        self.taken.append(self.leaves[segment.segment_id()].without(segment.deleted_docs()))
+        self.taken.append((self.leaves[segment.segment_id()], frozenset(segment.deleted_docs())))
         self._added = True
 
     def _flush_segment(self) -> None:
@@ -206,7 +204,7 @@ def merge_equals(writer: Writer, segments: list[Any]) -> list[Any]:
             classes[size_class(segment)].append(segment)
     full = max((size for size, members in classes.items() if len(members) >= MERGED_SEGMENTS), default=-1)
     taken = [segment for size, members in classes.items() if size <= full for segment in members]
-    taken += [segment for segment in segments if segment not in taken and is_full_of_holes(segment)]
+    taken += [segment for segment in segments if segment not in taken and segment.has_deletions()]
     for segment in taken:
         writer.take(segment)
     return [segment for segment in segments if segment not in taken]
@@ -215,7 +213,3 @@ def merge_equals(writer: Writer, segments: list[Any]) -> list[Any]:
 def size_class(segment: Any) -> int:
     """0 for fewer than 8 documents, 1 for fewer than 64, and so on."""
     return (int(segment.doc_count_all()).bit_length() - 1) // 3
-
-
-def is_full_of_holes(segment: Any) -> bool:
-    return bool(segment.deleted_count() * REWRITTEN_SHARE > segment.doc_count_all())

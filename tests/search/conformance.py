@@ -60,18 +60,23 @@ TYPED = (
 NAMES = {"c1": "Alice Smith", "c2": "Bob Smith", "mira": "Zoë", "bot": "Helper"}
 
 
+SIZES = (1, 1, 1, 1, 8)
+
+
 @dataclass
 class Record:
     """What an engine was told to keep."""
 
     chance: Random
     chats: int = 5
+    size: int = 1
+    """So many times as many messages as in a small one."""
     kept: dict[Key, Document] = field(default_factory=dict)
 
     def change(self, engine: Engine) -> None:
         """A commit of new and edited messages, redactions, sometimes a cut, sometimes a chat with another owner."""
         chance = self.chance
-        added = {document.key: document for document in self.messages(chance.randint(0, 12))}
+        added = {document.key: document for document in self.messages(chance.randint(0, 12 * self.size))}
         if chance.random() < 0.2:
             added |= self.moved(chance.randint(1, self.chats), chance.choice(["c1", "c2"]))
         gone = chance.sample(sorted(self.kept), min(len(self.kept), chance.choice([0, 0, 1, 3])))
@@ -91,7 +96,7 @@ class Record:
             data = {"via": "email"} if chance.random() < 0.2 else {}
             tags = tags_of(stream, role, person, NAMES[person], text, data)
             at_ms = START_MS + chance.choice([0, 1, 5, DAY_MS, 40 * DAY_MS]) + chance.randint(0, 3)
-            key = Key(chat, stream, chance.randint(1, 30))
+            key = Key(chat, stream, chance.randint(1, 30 * self.size))
             yield Document(key, at_ms, f"c{1 + chat % 2}", tags, text)
 
     def moved(self, chat: int, customer: str) -> dict[Key, Document]:
@@ -99,7 +104,9 @@ class Record:
         return {k: doc._replace(customer_id=customer) for k, doc in self.kept.items() if k.chat_pk == chat}
 
     def cut(self, engine: Engine) -> None:
-        heads = {(chat, stream): self.chance.randint(0, 40) for chat in range(1, self.chats) for stream in (0, 1)}
+        heads = {
+            (chat, stream): self.chance.randint(0, 40 * self.size) for chat in range(1, self.chats) for stream in (0, 1)
+        }
         engine.cut(heads)
         self.kept = {key: doc for key, doc in self.kept.items() if key.seq <= heads.get(key[:2], 0)}
 
@@ -185,7 +192,7 @@ def check_vocabulary(engine: Engine, kept: dict[Key, Document], chance: Random) 
 def check_record(engine: Engine, seed: int, cases: int) -> None:
     """So many cases on one record that changes all the time; the engine is empty. Raises AssertionError."""
     chance = Random(seed)
-    record = Record(chance)
+    record = Record(chance, size=chance.choice(SIZES))
     for case in range(cases):
         if case % 10 == 0:
             record.change(engine)

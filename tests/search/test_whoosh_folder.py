@@ -58,6 +58,24 @@ def test_a_damaged_index_puts_itself_in_doubt(engine: WhooshEngine, tmp_path: Pa
     assert engine.doubt
 
 
+def test_whoever_opens_an_altered_segment_notices(engine: WhooshEngine, tmp_path: Path) -> None:
+    engine.commit([message(1, "coat")])
+    (file,) = (tmp_path / "index").glob("*.seg")
+    whole = file.read_bytes()
+    for broken in (whole[:40] + bytes([whole[40] ^ 1]) + whole[41:], whole[:-1], whole[:3], b""):
+        file.write_bytes(broken)
+        with closing(WhooshEngine(tmp_path / "index")) as reader:
+            with pytest.raises(Busy):
+                find(reader, "coat")
+            assert reader.doubt
+
+
+def test_what_was_deleted_leaves_the_disk_with_the_same_commit(engine: WhooshEngine, tmp_path: Path) -> None:
+    engine.commit([message(1, "canary"), *(message(seq, "coat") for seq in range(2, 100))])
+    engine.commit([], [message(1, "").key])
+    assert not [file.name for file in (tmp_path / "index").iterdir() if b"canary" in file.read_bytes()]
+
+
 def test_only_one_process_writes_an_index(engine: WhooshEngine, tmp_path: Path) -> None:
     with closing(WhooshEngine(tmp_path / "index")) as other:
         assert not other.claim()
