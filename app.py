@@ -30,6 +30,7 @@ import resume.pages
 import resume.routes
 import search.cli
 import search.desk.pages
+import search.doctor
 import search.routes
 from history import journal, outbox_page
 from history.access import Viewer
@@ -594,6 +595,14 @@ def open_index(settings: Settings) -> Iterator[search.cli.Index]:
             service.store.close()
 
 
+@contextmanager
+def open_patient() -> Iterator[search.doctor.Patient]:
+    settings = read_settings()
+    given = [f"STILLHERE_{name.upper()}" for name in settings.model_fields_set]
+    with open_index(settings) as index:
+        yield search.doctor.Patient(given, settings.instance_path, settings.search_engine, settings.engine, index)
+
+
 def serve_with(settings: Settings, *, demo: bool, greeting: str) -> None:
     prepare(settings)
     Server(settings, demo=demo, when_ready=lambda: click.echo(greeting)).run()
@@ -647,6 +656,7 @@ def main() -> None:
     for command in commands + search.cli.make_commands(lambda: open_index(read_settings())):
         stillhere.add_command(command)
     stillhere.add_command(history.mail.cli.make_command(open_post))
+    stillhere.add_command(search.doctor.make_command(open_patient))
     stillhere()
 
 
