@@ -65,6 +65,14 @@ def test_the_readme_names_no_setting_that_is_not_there() -> None:
     assert named - {f"STILLHERE_{name.upper()}" for name in Settings.model_fields} == set()
 
 
+def test_every_journey_that_is_named_is_there() -> None:
+    table = (ROOT / "tests/journeys/README.md").read_text()
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)] == list(range(1, 31))
+    assert {
+        name for name in re.findall(r"test_\w+\.py", table) if not (ROOT / "tests/journeys" / name).exists()
+    } == set()
+
+
 def test_the_migrated_schema_is_that_of_the_models(store: Store) -> None:
     with store.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []

@@ -3,12 +3,13 @@
 import json
 
 import pytest
+from sqlalchemy import text
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.checker import check
 from tests.conftest import Serve
-from tests.dump import read_dump
+from tests.dump import connected, read_dump
 from tests.people import Agent, Customer
 from tests.record import Record
 from tests.servers import Server, run_command
@@ -143,6 +144,31 @@ def test_an_agent_who_signs_out_hears_no_more(serve: Serve, record: Record) -> N
     back.is_shut_out(4201)
     ann.says("Is anybody there?")
     assert check(record.lines, read_dump(servers[0].database_url)) == []
+
+
+def test_a_device_whose_access_is_ended_hears_no_more(server: Server, record: Record) -> None:
+    ann, ben = (Customer(record, name).starts(server, "Hello") for name in ("Ann", "Ben"))
+    tablet = ann.on_another_device()
+    robin = Agent(record, "Robin").signs_in(server)
+    robin.accepts(ann.chat)
+    with connected(server.database_url) as database:
+        of_ann = "customer_id = (SELECT customer_id FROM chat WHERE id = :chat)"
+        database.execute(text(f"UPDATE session SET revoked_ms = 1 WHERE {of_ann}"), {"chat": ann.chat})
+        database.commit()
+    for device in (ann, tablet):
+        record.revoked(device.actor, device.tab)
+    cookie = sign_in(server)
+    ask(server.port, "POST", "/desk/sign-out", None, **at_desk(server, cookie))  # so that all rights are looked at
+    for device in (ann, tablet):
+        device.is_shut_out(4202)
+    robin.says("Nobody hears this")
+    ben.says("I am still here")
+    for device in (ann, tablet):
+        assert "Nobody hears this" not in device.texts()
+    assert ann.asks("GET", f"/chats/{ann.chat}").status == 401
+    robin.catches_up(read_dump(server.database_url).head(ann.chat))
+    ben.catches_up(read_dump(server.database_url).head(ben.chat))
+    assert check(record.lines, read_dump(server.database_url)) == []
 
 
 def sign_in(server: Server) -> str:

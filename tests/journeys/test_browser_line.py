@@ -245,6 +245,27 @@ def test_a_page_that_slept_in_the_browsers_cache_goes_on(browser: Browser, serve
         robin.sees("Awake")
 
 
+def test_a_page_that_was_frozen_with_its_phone_goes_on(browser: Browser, serve: Serve, record: Record) -> None:
+    """Locked in a pocket: timers stand still, what comes is not heard, and meanwhile the server is another one."""
+    server = serve()
+    with device(browser) as of_ann:
+        page = begin(of_ann, server)
+        robin = answer(record, server, page)
+        phone = of_ann.new_cdp_session(page)
+        phone.send("Page.setWebLifecycleState", {"state": "frozen"})
+        robin.says("While you slept")
+        server.kill()
+        server.start()
+        robin.comes_back()
+        robin.says("And after that")
+        phone.send("Page.setWebLifecycleState", {"state": "active"})
+        expect(log(page)).to_contain_text("And after that", timeout=RETURN_MS)
+        say(page, "Awake")
+        robin.sees("Awake")
+        shown = log(page).locator(".bubble").all_text_contents()
+    assert shown == said(server) == ["Hello", "Here I am", "While you slept", "And after that", "Awake"]
+
+
 def test_without_a_network_it_says_will_be_sent_and_then_sends_once(browser: Browser, serve: Serve) -> None:
     server = serve()
     with device(browser) as of_ann:

@@ -1,5 +1,5 @@
 """A chat, or a message, is erased while people are there and while they are away: nothing of it is left anywhere, all
-are told, and the chain still holds (scenario 29).
+are told, and the chain still holds.
 """
 
 from concurrent.futures import ThreadPoolExecutor

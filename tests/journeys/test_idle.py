@@ -1,5 +1,5 @@
 """The idle rule, where the operator wants it: it warns first, and closes only what stays quiet behind an agent's word.
-A word said at that moment is said before the close or refused (scenario 22).
+A word said at that moment is said before the close or refused.
 """
 
 import json
