@@ -6,7 +6,8 @@ Only what the reader sees counts: no styles, scripts, comments or hidden element
 
 import re
 from collections import Counter
-from html.parser import HTMLParser
+
+from history.mail.receive.html_tokens import End, Start, tokens
 
 UNSEEN = {"head", "script", "style", "title", "template", "object", "noscript"}
 VOID = {"br", "hr", "img", "input", "meta", "link", "area", "base", "col", "embed", "source", "track", "wbr"}
@@ -30,15 +31,22 @@ DEEPEST = 500
 def text_of_html(html: str) -> tuple[str, bool]:
     """The text, and whether it is all of it: false if a quote or a signature was left out."""
     reader = Reader()
-    reader.feed(html)
-    reader.close()
-    reader.end_line()
+    for token in tokens(html):
+        if isinstance(token, Start):
+            reader.begin(token)
+        elif isinstance(token, End):
+            reader.end(token.tag)
+        else:
+            reader.read(token)
+    if reader.line:
+        reader.end_line()
     return "\n".join(reader.lines), reader.is_whole
 
 
-class Reader(HTMLParser):
+class Reader:
+    """Goes through the tags and texts; `lines` is what it has read so far."""
+
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self.lines: list[str] = []
         self.line = ""
         self.is_whole = True
@@ -51,8 +59,8 @@ class Reader(HTMLParser):
         self.link = ""
         self.link_from = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+    def begin(self, start: Start) -> None:
+        tag = start.tag
         if tag in BLOCKS and self.line:
             self.end_line()
         if tag not in VOID and len(self.open) < DEEPEST:
@@ -60,7 +68,7 @@ class Reader(HTMLParser):
             self.counts[tag] += 1
         if self.left_out_at is not None:
             return
-        if tag not in VOID and self._is_left_out(tag, given):
+        if tag not in VOID and self._is_left_out(tag, start.attributes):
             self.left_out_at = len(self.open)
         elif tag == "br":
             self.end_line()
@@ -71,7 +79,7 @@ class Reader(HTMLParser):
         elif tag in CELLS and self.line:
             self.line += " "
         elif tag == "a":
-            self.link, self.link_from = given.get("href", ""), len(self.line)
+            self.link, self.link_from = start.attributes.get("href", ""), len(self.line)
 
     def _is_left_out(self, tag: str, given: dict[str, str]) -> bool:
         if tag in UNSEEN or "hidden" in given or HIDDEN.search(given.get("style", "")):
@@ -86,7 +94,7 @@ class Reader(HTMLParser):
             self.gmail_at = len(self.open)
         return False
 
-    def handle_endtag(self, tag: str) -> None:
+    def end(self, tag: str) -> None:
         if not self.counts[tag]:
             return
         if self.left_out_at is None and tag == "a":
@@ -113,7 +121,7 @@ class Reader(HTMLParser):
         if address.startswith(("https://", "http://")) and said and address.rstrip("/") not in said:
             self.line += f" ({address})"
 
-    def handle_data(self, data: str) -> None:
+    def read(self, data: str) -> None:
         if self.left_out_at is not None:
             return
         if self.counts["pre"]:

@@ -27,6 +27,9 @@ MOST_NESTED = 50
 MOST_TEXT_BYTES = 256 * 1024
 """Of one part's text that is looked at."""
 
+MOST_FIELD_LETTERS = 8000
+"""Of a field with addresses that is looked at."""
+
 LOGO_BYTES = 14_000
 """Encoded; a smaller picture that only the HTML names stands in a signature."""
 
@@ -118,7 +121,10 @@ def fields(part: "Message[str, str]", name: str) -> list[str]:
 
 def addresses_in(message: "Message[str, str]", name: str) -> list[tuple[str, str]]:
     """(name, address) of each address in the fields called `name`."""
-    found = getaddresses(fields(message, name))
+    try:
+        found = getaddresses([value[:MOST_FIELD_LETTERS] for value in fields(message, name)])
+    except RecursionError:
+        return []  # comments within comments
     return [(decoded(said), address) for said, address in found if "@" in address]
 
 

@@ -14,6 +14,9 @@ Proof = Literal["proven", "unproven", "stranger", "forged"]
 """The customer, as their domain vouches (DMARC passed); with the customer's address, which anybody can write; somebody
 else who has the reply address; or an address of a domain that says the mail is not from there (DMARC failed)."""
 
+MOST_LETTERS = 4000
+"""Of a field that is looked at."""
+
 QUOTED = re.compile(r'"[^"]*"?')
 COMMENT = re.compile(r"\([^()]*\)")
 DMARC = re.compile(r"^\s*dmarc\s*=\s*(\w+)", re.IGNORECASE)
