@@ -6,11 +6,12 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Locator, Page, expect, sync_playwright
 
 from tests.servers import Server
-from tests.set_up import BROWSER, wanted
+from tests.set_up import BROWSER, judges, wanted
 
 OPTIONS = [
     "--no-sandbox",
@@ -23,6 +24,12 @@ OPTIONS = [
 PATIENCE_MS = 20_000
 RETURN_MS = 60_000
 """So long a page may take to find a server that was away: half a minute may lie between two tries."""
+
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+RUN_AXE = """tags => axe.run(document, {runOnly: tags, resultTypes: ['violations']}).then(result => ({
+    rules: result.passes.length,
+    violations: result.violations.map(one => `${one.id}: ${one.nodes[0].html}`),
+}))"""
 
 Widget = FrameLocator | Page
 """The chat, in its frame on somebody's page or as a page of its own."""
@@ -84,3 +91,10 @@ def sign_in(context: BrowserContext, server: Server) -> Page:
 
 def waiting(desk: Page) -> Locator:
     return desk.get_by_role("list", name="Waiting").get_by_role("link")
+
+
+def axe(page: Page) -> Any:
+    """What axe-core finds in a page: `violations` in words, and how many `rules` were kept. Skips without npm."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate((judges() / "axe-core" / "axe.min.js").read_text())
+    return page.evaluate(RUN_AXE, AXE_TAGS)

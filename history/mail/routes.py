@@ -9,6 +9,7 @@ from pathlib import Path
 from flask import Blueprint, Response, request
 
 from history.access import Viewer, place_in
+from history.clean import isolated, one_line
 from history.db import Store, Transaction
 from history.errors import NotFound
 from history.mail.causes import confirm_copy, mail_of_secret, put_copy
@@ -17,6 +18,7 @@ from history.mail.events import away_scope, suppress
 from history.mail.limits import network_of
 from history.outbox import MailPolicy
 from history.rendering import environment
+from history.sentences import CODES, language_of
 from history.start import check_email
 from history.writer import Writer
 from history.wsgi import json_answer, read_body
@@ -62,7 +64,7 @@ def make_blueprint(
 
     @blueprint.get("/mail/confirm")
     def confirm_page() -> Response:
-        return page("confirm.html", brand=brand)
+        return page("confirm.html", brand)
 
     @blueprint.get("/mail/confirm.js")
     def confirm_script() -> Response:
@@ -70,14 +72,20 @@ def make_blueprint(
 
     @blueprint.get("/mail/mute/<secret>")
     def mute_page(secret: str) -> Response:
-        with store.reading() as driver:
-            mail_of_secret(driver, hash_of(secret))
-        return page("mute.html", brand=brand, is_done=False)
+        try:
+            with store.reading() as driver:
+                mail_of_secret(driver, hash_of(secret))
+        except NotFound as error:
+            return page("mute.html", brand, error.status, step="lost")
+        return page("mute.html", brand, step="ask")
 
     @blueprint.post("/mail/mute/<secret>")
     def mute(secret: str) -> Response:
-        writer.write(lambda t: mute_chat(t, hash_of(secret)))
-        return page("mute.html", brand=brand, is_done=True)
+        try:
+            writer.write(lambda t: mute_chat(t, hash_of(secret)))
+        except NotFound as error:
+            return page("mute.html", brand, error.status, step="lost")
+        return page("mute.html", brand, step="done")
 
     return blueprint
 
@@ -92,11 +100,16 @@ def hash_of(secret: str) -> str:
     return hashlib.sha256(secret[:SECRET_LETTERS].encode()).hexdigest()
 
 
-def page(template: str, **values: object) -> Response:
+def page(template: str, brand: str, status: int = 200, **values: object) -> Response:
+    """A page in the language that the browser asks for."""
+    asked_for = request.accept_languages.values()
+    language = language_of(next((tag for tag in asked_for if tag.partition("-")[0].lower() in CODES), "en"))
+    name = isolated(one_line(brand), language.direction)
+    html = TEMPLATES.get_template(template).render(language=language, say=language.say, brand=name, **values)
     headers = {
         "Content-Security-Policy": PAGE_POLICY,
         "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }
-    return Response(TEMPLATES.get_template(template).render(**values), mimetype="text/html", headers=headers)
+    return Response(html, status, mimetype="text/html", headers=headers)

@@ -5,7 +5,6 @@ styles taken away, in languages that run both ways.
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -13,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from history.mail.compose import html_part
 from history.mail.letter import Letter
 from history.mail.samples import SAMPLES, chats, sample
-from tests.browsers import OPTIONS, launched
+from tests.browsers import OPTIONS, axe, launched
 from tests.set_up import BROWSER, judges, wanted
 
 pytestmark = pytest.mark.browser
@@ -25,11 +24,6 @@ KINDS = ("away", "unproven")
 
 VIEWS = ("light", "dark", "forced dark", "stripped")
 
-AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-RUN_AXE = """tags => axe.run(document, {runOnly: tags, resultTypes: ['violations']}).then(result => ({
-    rules: result.passes.length,
-    violations: result.violations.map(one => `${one.id}: ${one.nodes[0].html}`),
-}))"""
 STRIP = """() => {
     document.querySelectorAll('style').forEach(element => element.remove());
     document.querySelectorAll('[class]').forEach(element => element.removeAttribute('class'));
@@ -53,12 +47,6 @@ class Desk:
         if view == "stripped":
             page.evaluate(STRIP)
         return page
-
-    def axe(self, page: Page) -> Any:
-        """What axe-core finds in a page."""
-        if not page.evaluate("'axe' in window"):
-            page.evaluate((judges() / "axe-core" / "axe.min.js").read_text())
-        return page.evaluate(RUN_AXE, AXE_TAGS)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +76,7 @@ def test_everybody_can_read_it_in_every_view(desk: Desk, code: str, view: str) -
     judges()
     for name, width in product(KINDS, WIDTHS):
         page = desk.show(html_of(sample(name, code)), width, view)
-        seen = desk.axe(page)
+        seen = axe(page)
         assert (name, width, seen["violations"]) == (name, width, [])
         assert seen["rules"] > 20
         assert sideways(page) == 0
@@ -97,7 +85,7 @@ def test_everybody_can_read_it_in_every_view(desk: Desk, code: str, view: str) -
 def test_the_judge_of_reading_bites(desk: Desk) -> None:
     judges()
     page = desk.show(html_of(sample("away", "en")).replace("#5c5952", "#bbbbbb"))
-    assert any("color-contrast" in one for one in desk.axe(page)["violations"])
+    assert any("color-contrast" in one for one in axe(page)["violations"])
 
 
 @pytest.mark.parametrize("name", SAMPLES)

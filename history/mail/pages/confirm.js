@@ -2,20 +2,22 @@
 
 const button = document.getElementById("allow");
 const outcome = document.getElementById("outcome");
+const words = outcome.dataset;
 
 button.addEventListener("click", async () => {
   button.disabled = true;
-  outcome.textContent = "One moment …";
+  outcome.textContent = words.wait;
   try {
     const answer = await fetch("/api/v1/mail/confirm", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ secret: location.hash.slice(1) }),
     });
-    const told = await answer.json();
-    outcome.textContent = answer.ok ? "The transcript is on its way to you." : told.detail;
+    const mayPass = answer.status >= 500 || answer.status === 429;
+    outcome.textContent = answer.ok ? words.done : mayPass ? words.unreachable : words.lost;
+    button.disabled = !mayPass;
   } catch {
-    outcome.textContent = "We could not be reached. Please try again.";
+    outcome.textContent = words.unreachable;
     button.disabled = false;
   }
 });
