@@ -1,6 +1,8 @@
 """What people may type, and what it means."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -217,6 +219,14 @@ def test_a_search_that_is_too_long_is_refused() -> None:
     for text in ("a" * (QUERY_LETTERS + 1), "a " * (CLAUSES + 1), '"' + "a " * 200 + '"'):
         with pytest.raises(Invalid, match="at most"):
             read(text)
+
+
+def test_whatever_the_manual_shows_is_understood() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "search.md").read_text()
+    shown = [text for line in manual.splitlines() if line.startswith("|") for text in re.findall("`(.+?)`", line)]
+    assert len(shown) > 30
+    for text in shown:
+        assert read(text).hints == (), text
 
 
 PIECES = [
