@@ -12,6 +12,7 @@ import zlib
 from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -25,16 +26,18 @@ from search.stems import STEM_MARK
 FORMAT = f"1 {unicodedata.unidata_version}"
 """Raise the number when tables or tokenizer change; another Unicode may cut other words, too."""
 
+# What is new waits in a short list, which each search reads, and goes into the index a thousand messages at a time: a
+# quarter of the work.
 TABLES = (
     "CREATE TABLE edition (format text, identity bigint, commits bigint, messages bigint)",
     "CREATE TABLE message (at_ms bigint NOT NULL, chat_pk bigint NOT NULL, seq bigint NOT NULL, "
     "stream smallint NOT NULL, month text NOT NULL, shown text NOT NULL, words tsvector NOT NULL, "
     "pieces tsvector[], PRIMARY KEY (chat_pk, stream, seq))",
     "CREATE INDEX message_in_time ON message (at_ms, chat_pk, stream, seq)",
-    "CREATE INDEX message_words ON message USING gin (words) WITH (fastupdate = off)",
+    "CREATE INDEX message_words ON message USING gin (words) WITH (gin_pending_list_limit = 1024)",
     'CREATE TABLE word (word text COLLATE "C" PRIMARY KEY, messages bigint NOT NULL, near integer[]) '
     "WITH (fillfactor = 50)",
-    "CREATE INDEX word_near ON word USING gin (near)",
+    "CREATE INDEX word_near ON word USING gin (near) WITH (gin_pending_list_limit = 256)",
 )
 
 TAG_MARK = "@"
@@ -46,6 +49,8 @@ HASH_BYTES = 12
 
 BLANK = "\x1f"
 """Stands between tags: no tag has it."""
+
+CACHED_TAGS, CACHED_WORDS = 4_096, 32_768
 
 LAST_PLACE, PLACES = 16_383, 255
 """What a tsvector can hold: the highest place, and the places of one word."""
@@ -76,12 +81,17 @@ class Row(NamedTuple):
 
 def row_of(document: Document, places: Mapping[str, list[int]]) -> Row:
     key = document.key
-    tags = [tag_word(tag) for tag in (*document.tags, customer_tag(document.customer_id))]
-    shown = BLANK.join(sorted(tag for tag in document.tags if tag.startswith(SHOWN_TAGS)))
-    words = " ".join((vector(places), *map(quoted, tags)))
-    return Row(
-        document.at_ms, key.chat_pk, key.seq, key.stream, month_at(document.at_ms), shown, words, pieces_of(places)
-    )
+    tags, shown = tag_words(document.tags, document.customer_id)
+    words = f"{vector(places)} {tags}"
+    month = month_at(document.at_ms)
+    return Row(document.at_ms, key.chat_pk, key.seq, key.stream, month, shown, words, pieces_of(places))
+
+
+@lru_cache(CACHED_TAGS)
+def tag_words(tags: frozenset[str], customer_id: str) -> tuple[str, str]:
+    """The tags as words of a tsvector, and those that are shown. Most messages have those of the one before."""
+    words = " ".join(quoted(tag_word(tag)) for tag in (*tags, customer_tag(customer_id)))
+    return words, BLANK.join(sorted(tag for tag in tags if tag.startswith(SHOWN_TAGS)))
 
 
 def places_of(text: str) -> dict[str, list[int]]:
@@ -115,6 +125,7 @@ def piece(places: Mapping[str, list[int]], begin: int) -> Iterator[tuple[str, li
             yield name, inside
 
 
+@lru_cache(CACHED_WORDS)
 def quoted(word: str) -> str:
     """A word of a tsvector or a tsquery."""
     doubled = word.replace("\\", "\\\\").replace("'", "''")
