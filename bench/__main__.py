@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import comeback, corpus, engines, hostile, idle, j1, letters, longchat, lookup, machine, table
+from bench import comeback, corpus, engines, freshness, hostile, idle, j1, letters, longchat, lookup, machine, table
 from bench.corpus import Dialogue
 from bench.references import disk
 from bench.references.disk import Disk
@@ -30,6 +30,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "http": lambda scale, folder, *_: idle.measure_http(scale, folder),
     "search": lookup.measure,
     "engines": lambda scale, folder, _, talks: engines.measure(scale, folder, talks, scale.engines),
+    "fresh": lambda scale, folder, *_: freshness.measure(scale, folder),
     "long": lambda scale, folder, *_: longchat.measure(scale, folder),
     "hostile": lambda scale, folder, *_: hostile.measure(scale, folder),
     "letters": lambda scale, *_: letters.measure(scale),

@@ -140,17 +140,17 @@ def serving(folder: Path, limits: Mapping[str, str] = LIFTED_LIMITS) -> Iterator
         yield Service(port, pid, folder)
 
 
-def new_agent_key(folder: Path) -> str:
+def new_agent_key(folder: Path, settings: Mapping[str, str] = LIFTED_LIMITS) -> str:
     """An agent and the API key of her programs. Before the service starts."""
-    run(folder, "agent", "add", "Ada", "ada@example.com")
-    return run(folder, "agent", "key", "ada@example.com").split()[-1]
+    run(folder, "agent", "add", "Ada", "ada@example.com", settings=settings)
+    return run(folder, "agent", "key", "ada@example.com", settings=settings).split()[-1]
 
 
-def run(folder: Path, *arguments: str) -> str:
+def run(folder: Path, *arguments: str, settings: Mapping[str, str] = LIFTED_LIMITS) -> str:
     """One `stillhere` command on the instance in `folder`; gives what it printed."""
     done = subprocess.run(
         [STILLHERE, *arguments],
-        env={**os.environ, **environment(folder)},
+        env={**os.environ, **environment(folder, settings)},
         capture_output=True,
         text=True,
         check=False,
