@@ -2,14 +2,16 @@
 
 `strace` writes down what the server does to its database's files and what it sends; `replay` plays the calls again on a
 disk in memory, which keeps for certain only what was synced. Names of files are taken as kept: SQLite syncs the folder
-when it makes a file. Used by `tests/journeys/test_power_cut.py`.
+when it makes a file. `strace` can also have a sync fail. Used by `tests/journeys/`.
 """
 
 import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -40,6 +42,27 @@ def why_not() -> str:
 def recorder(log: Path) -> tuple[str, ...]:
     """What to put before a command to have its calls in `log`."""
     return (*STRACE, "-o", str(log))
+
+
+@contextmanager
+def syncs_fail(pids: Sequence[int], file: Path) -> Iterator[None]:
+    """For a while each sync of this file by these processes is answered with an I/O error, and does nothing."""
+    attach = [word for pid in pids for word in ("-p", str(pid))]
+    fault = ("-P", str(file), "-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO")
+    with subprocess.Popen(["strace", "-f", "-qq", *attach, *fault], stderr=subprocess.DEVNULL) as strace:
+        while not all(map(is_traced, pids)):
+            assert strace.poll() is None, "strace has ended"
+            time.sleep(0.01)
+        try:
+            yield
+        finally:
+            strace.terminate()
+
+
+def is_traced(pid: int) -> bool:
+    """Whether all threads of a process are."""
+    threads = Path(f"/proc/{pid}/task").glob("*/status")
+    return all("TracerPid:\t0\n" not in thread.read_text() for thread in threads)
 
 
 @dataclass

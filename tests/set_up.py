@@ -41,6 +41,7 @@ POST_OFFICE = Need(
     ("postfix", "dovecot", "swaks", "/usr/lib/dovecot/lmtp", "/usr/lib/dovecot/imap"),
     ("postfix", "dovecot-lmtpd", "dovecot-imapd", "swaks"),
 )
+STRACE = Need("STRACE", ("strace",), ("strace",))
 POPPLER = Need("POPPLER", ("pdftotext", "pdftoppm"), ("poppler-utils",))
 NOTO = Need(
     "FONTS",
@@ -48,7 +49,7 @@ NOTO = Need(
     ("fonts-noto-core", "fonts-noto-color-emoji", "fonts-noto-cjk"),
 )
 NPM = Need("NPM", ("npm",), ("npm",))
-NEEDS = (BROWSER, SPAMASSASSIN, NOTMUCH, POST_OFFICE, POPPLER, NOTO, NPM)
+NEEDS = (BROWSER, STRACE, SPAMASSASSIN, NOTMUCH, POST_OFFICE, POPPLER, NOTO, NPM)
 
 
 def find(part: str) -> str | None:

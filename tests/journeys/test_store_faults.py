@@ -1,4 +1,4 @@
-"""The store is locked, full or gone: nothing is acked meanwhile, all are told `busy`, and then all arrives once."""
+"""The store is locked, full, failing or gone: nothing is acked meanwhile, all are told `busy`; later all arrives."""
 
 import resource
 import sqlite3
@@ -10,6 +10,7 @@ from time import monotonic, sleep
 import pytest
 
 from history.times import new_id
+from tests import power_cut
 from tests.checker import check
 from tests.conftest import MakeDatabase, Serve, servers
 from tests.dump import read_dump
@@ -82,22 +83,40 @@ def locked(server: Server) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
+def workers_of(server: Server) -> list[int]:
+    """The processes that serve."""
+    assert server.process is not None, "only what runs has processes"
+    pid = server.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def log_of(server: Server) -> Path:
+    """SQLite's write-ahead log."""
+    return Path(f"{server.database_url.removeprefix('sqlite:///')}-wal")
+
+
+@contextmanager
+def failing_syncs(server: Server) -> Iterator[None]:
+    """The disk takes what is written, and says that it could not keep it."""
+    if reason := power_cut.why_not():
+        pytest.skip(f"no disk can fail on this machine: {reason}")
+    with power_cut.syncs_fail(workers_of(server), log_of(server)):
+        yield
+
+
 @contextmanager
 def full_disk(server: Server) -> Iterator[None]:
     """The server's files cannot grow: its write-ahead log is as long as a file may be."""
-    wal = Path(f"{server.database_url.removeprefix('sqlite:///')}-wal")
-    assert server.process is not None, "only what runs can be limited"
-    pid = server.process.pid
-    workers = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    workers = workers_of(server)
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)
     for worker in workers:
-        resource.prlimit(worker, resource.RLIMIT_FSIZE, (wal.stat().st_size, usual[1]))
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (log_of(server).stat().st_size, usual[1]))
     yield
     for worker in workers:
         resource.prlimit(worker, resource.RLIMIT_FSIZE, usual)
 
 
-@pytest.mark.parametrize("trouble", [locked, full_disk], ids=["locked", "full"])
+@pytest.mark.parametrize("trouble", [locked, full_disk, failing_syncs], ids=["locked", "full", "failing"])
 def test_while_sqlite_cannot_write_nothing_is_acked_and_all_can_read(
     serve_sqlite: Serve, record: Record, trouble: Callable[[Server], AbstractContextManager[None]]
 ) -> None:
