@@ -93,7 +93,7 @@ def shorter_encoding(text: str) -> str:
 def text_part(letter: Letter) -> str:
     say = letter.layout.language.say
     opening = [
-        *([f"{RULE} {letter.marker} {RULE}", ""] if letter.marker else []),
+        *([letter.marker, RULE, ""] if letter.marker else []),  # by itself, so that it is known in answers
         letter.say("title"),
         "",
         *letter.purpose,

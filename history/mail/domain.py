@@ -12,10 +12,10 @@ from email import message_from_bytes
 from email.message import Message
 
 from history.errors import Invalid
+from history.mail.receive.senders import server_of, without_comments
 
 METHODS = ("spf", "dkim", "dmarc")
 
-COMMENT = re.compile(r"\([^()]*\)")
 RESULT = re.compile(r"\s*([a-z0-9-]+)(?:/\d+)?\s*=\s*([a-z]+)", re.IGNORECASE)
 ABOUT = re.compile(
     r"\b(?:smtp\.mailfrom|smtp\.helo|header\.d|header\.i|header\.from)\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE
@@ -61,10 +61,8 @@ def verdict_on(content: bytes) -> Verdict:
         raise Invalid(
             "The mail has no Authentication-Results: save it from another provider's mailbox, with all headers"
         )
-    while (shorter := COMMENT.sub(" ", field)) != field:
-        field = shorter
-    receiver, *results = field.split(";")
-    return Verdict(" ".join(receiver.split()[:1]), tuple(findings_in(results)), signer_of(mail))
+    results = without_comments(field).split(";")[1:]
+    return Verdict(server_of(field), tuple(findings_in(results)), signer_of(mail))
 
 
 def findings_in(results: list[str]) -> Iterator[Finding]:

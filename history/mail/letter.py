@@ -115,16 +115,13 @@ class Letter:
     @property
     def purpose(self) -> list[str]:
         """What the mail is, in a sentence or two."""
-        sentences = [self.say("updated")] if self.is_update and self.kind == "transcript" else []
+        updated = [self.say("updated")] if self.is_update and self.kind == "transcript" else []
+        withheld = [] if self.own_words or self.kind == "confirm" else [self.say("withheld")]
         if self.kind == "away":
-            sentences.append(self.say("purpose", count=max(1, sum(map(self.is_answer, self.entries)))))
-        elif self.kind == "transcript" and any(entry.thread > 1 for entry in self.entries):
-            sentences.append(self.say("purpose_parts"))
-        else:
-            sentences.append(self.say("purpose"))
-        if not self.own_words and self.kind != "confirm":
-            sentences.append(self.say("withheld"))
-        return sentences
+            return [self.say("purpose", count=max(1, sum(map(self.is_answer, self.entries)))), *withheld]
+        if self.kind == "transcript" and any(entry.thread > 1 for entry in self.entries):
+            return [*updated, self.say("purpose_parts"), *withheld]
+        return [*updated, *(withheld or [self.say("purpose")])]
 
     def is_answer(self, entry: Entry) -> bool:
         return entry.kind == "message" and entry.seq > self.new_since and entry.by.role != "customer"
@@ -152,12 +149,12 @@ class Letter:
         """What stands under the button."""
         until = self.link_until_ms
         note = self.say("link", date=self.layout.time.date(until)) if until else self.say("link_plain")
-        return [note, self.say("reply")] if self.reply_address else [note]
+        return [note, self.say("reply")] if self.reply_address and self.kind != "confirm" else [note]
 
     @property
     def footer(self) -> list[Note]:
         notes = [Note(self.say("why", recipient=self.layout.isolated(one_line(self.recipient))))]
-        if not self.reply_address:
+        if not self.reply_address and self.kind != "confirm":
             notes.append(Note(self.say("no_reply", button=self.say("button"))))
         if self.mute_url:
             notes.append(Note(self.say("mute"), self.mute_url))

@@ -26,7 +26,7 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "away": {"kind": "away", "new_since": 8, "mute_url": "https://chat.example.com/mute/Jm5zR2tYb0x1"},
     "copy": {"kind": "copy"},
     "unproven": {"own_words": False},
-    "confirm": {"kind": "confirm"},
+    "confirm": {"kind": "confirm", "reply_address": "", "references": ()},
 }
 """What is different in a sample, by its name."""
 

@@ -35,7 +35,7 @@ def test_an_away_mail_is_about_the_news_and_little_before() -> None:
 
 def test_where_an_answer_can_be_written_the_mail_says_so() -> None:
     answerable, silent = sample("away", "en"), replace(sample("away", "en"), reply_address="")
-    assert parts_of(answerable)[0].startswith("──────── Write your answer above this line ────────\n")
+    assert parts_of(answerable)[0].startswith("Write your answer above this line\n────────\n\n")
     for part in parts_of(answerable):
         assert "Or simply reply to this mail." in part and "are not read" not in part
     for part in parts_of(silent):
@@ -57,6 +57,7 @@ def test_an_address_that_nothing_proves_gets_no_word_of_the_customers() -> None:
             assert word not in part.replace("Hi Alex", "")
         assert "I am sorry to read that" in part
         assert "nobody has confirmed yet that this address is yours" in part
+        assert "everything that was said" not in part
         assert part.count("What you wrote here stands in the chat") == 3
 
 
