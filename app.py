@@ -48,6 +48,7 @@ from history.mail.prepare import House
 from history.mail.receive import originals
 from history.mail.receive.answers import Rules
 from history.mail.receive.receiver import Receiver
+from history.mail.restored import LastMail
 from history.mail.send import Carrier, Files
 from history.mail.smtp import Connection, MailSettings
 from history.mail.unread import unread_watch
@@ -361,7 +362,10 @@ class Service:
     @cached_property
     def mail(self) -> MailWorker:
         settings = self.settings
-        habits = Habits(settings.mail_in_doubt) if settings.smtp_host else Habits(evidence=self.files.evidence)
+        if settings.smtp_host:
+            habits = Habits(settings.mail_in_doubt, last_mail=LastMail(settings.instance_path / "last-mail"))
+        else:
+            habits = Habits(evidence=self.files.evidence)  # written again, it is the same file
         return MailWorker(self.store, self.writer, self.house, self.open_carrier, habits)
 
     @cached_property

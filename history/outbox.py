@@ -225,8 +225,7 @@ def start(transaction: Transaction, claim: Claim, rendered: Rendered, now_ms: in
         transaction,
         claim,
         {"leased"},
-        free(ITEM.c.id == claim.id)
-        & (ITEM.c.lease_until_ms > now_ms)
+        (ITEM.c.lease_until_ms > now_ms)
         & (says_so | again)
         & wanted(ITEM.c.upto_seq if rendered.upto_seq is None else rendered.upto_seq),
         state="started",
@@ -257,7 +256,6 @@ def give_back(transaction: Transaction, claim: Claim, now_ms: int) -> bool:
         transaction,
         claim,
         {"leased"},
-        free(ITEM.c.id == claim.id),
         state=case((still, "ready"), else_="cancelled"),
         done_ms=case((still, None), else_=now_ms),
         attempts=ITEM.c.attempts - 1,
@@ -327,7 +325,11 @@ def move(
     condition: ColumnElement[bool] | None = None,
     **values: Any,
 ) -> bool:
-    """Changes the item if it is in one of `states` and still the claim's. False if somebody else decided."""
-    ours = (ITEM.c.id == claim.id) & ITEM.c.state.in_(states) & (ITEM.c.lease_owner == claim.lease_owner)
+    """Changes the item if it is in one of `states` and still the claim's. False if somebody else decided, or is about
+    to; once its body went out nobody else does.
+    """
+    its = ITEM.c.id == claim.id
+    ours = its & ITEM.c.state.in_(states) & (ITEM.c.lease_owner == claim.lease_owner)
+    ours &= free(its) | ITEM.c.state.in_({"started", "uncertain"})
     where = ours if condition is None else ours & condition
     return transaction.connection.execute(update(ITEM).where(where).values(**values)).rowcount == 1

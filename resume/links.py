@@ -12,6 +12,7 @@ from history.agents import hash_of
 from history.content import check_message_id
 from history.db import Transaction
 from history.errors import Conflict, Erased, Invalid, NotFound
+from history.mail.addresses import prove_address
 from history.models import Link
 from history.times import DAY_MS, MINUTE_MS, new_id
 from resume.sessions import Sessions
@@ -26,7 +27,9 @@ TAKE = (
     "UPDATE link SET used_ms = ?, nonce_hash = ?, session_id = ? "
     "WHERE secret_hash = ? AND used_ms IS NULL AND expires_ms > ?"
 )
-FIND = "SELECT chat_id, customer_id, expires_ms, used_ms, nonce_hash, session_id FROM link WHERE secret_hash = ?"
+FIND = (
+    "SELECT chat_id, customer_id, purpose, expires_ms, used_ms, nonce_hash, session_id FROM link WHERE secret_hash = ?"
+)
 ERASED = f"SELECT 1 FROM chat WHERE id = ? AND NOT {LIVES}"  # noqa: S608
 
 
@@ -67,7 +70,7 @@ class Links:
         found = transaction.driver.row(FIND, hash_of(secret))
         if found is None:
             raise NotFound("We do not know this link")
-        chat_id, customer_id, *_ = found
+        chat_id, customer_id, purpose, *_ = found
         if transaction.driver.row(ERASED, chat_id):
             raise Erased
         session_secret = hmac.new(secret.encode(), nonce.encode(), hashlib.sha256).hexdigest()
@@ -78,6 +81,8 @@ class Links:
             found = transaction.driver.row(FIND, hash_of(secret))  # taken since we looked, perhaps
             assert found is not None, "links are not deleted"
             return self._again(found, nonce, session_secret, now_ms), chat_id
+        if purpose == "mail":
+            prove_address(transaction, customer_id)
         token = self.sessions.create(
             transaction,
             customer_id,

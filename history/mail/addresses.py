@@ -25,6 +25,7 @@ FIND_REPLY = (
     "SELECT c.pk, c.id, t.item_id, t.recipient_hash, t.revoked_ms, c.head, c.floor "
     "FROM mail_reply_token t JOIN chat c ON c.pk = t.chat_pk WHERE t.hash = ?"
 )
+PROVE = "UPDATE customer SET email_proof = 'confirmed' WHERE id = ? AND email_proof = 'typed'"
 ADD_REPLY = (
     "INSERT INTO mail_reply_token (hash, chat_pk, item_id, recipient_hash, created_ms) "
     "SELECT ?, chat_pk, id, recipient_hash, ? FROM outbox_item WHERE id = ?"
@@ -106,6 +107,11 @@ def find_bounced(driver: Driver, address: str) -> str | None:
         if row := driver.row("SELECT id FROM outbox_item WHERE bounce_token = ?", token):
             return str(row[0])
     return None
+
+
+def prove_address(transaction: Transaction, customer_id: str) -> None:
+    """What only whoever reads the customer's mail could do was done: the address is theirs."""
+    transaction.driver.run(PROVE, customer_id)
 
 
 def new_bounce_token() -> str:

@@ -24,6 +24,7 @@ from history.mail import doubt
 from history.mail.compose import compose, wire_address
 from history.mail.doubt import Evidence, InDoubt
 from history.mail.prepare import House, Secrets, Unwanted, letter_of, prepare
+from history.mail.restored import LastMail, hold_what_may_be_sent
 from history.mail.results import Result
 from history.mail.send import Carrier, Mail
 from history.outbox import Claim, Rendered
@@ -54,6 +55,7 @@ class Habits:
 
     in_doubt: InDoubt = "resend"
     evidence: Evidence | None = None
+    last_mail: LastMail | None = None
     lease_ms: int = outbox.LEASE_MS
 
 
@@ -113,8 +115,10 @@ class MailWorker:
                 thread.join(max(0, deadline - time.monotonic()))
 
     def _run(self) -> None:
+        is_sure = False
         while not self.stopping:
             try:
+                is_sure = is_sure or self._make_sure()
                 worked = self.work()
             except Busy as error:
                 log.warning("mail waits: %s", error)
@@ -129,6 +133,14 @@ class MailWorker:
             self.writer.write(lambda t: outbox.leave(t, self.owner, self.in_hand))
         except Busy as error:
             log.warning("claimed mails wait for the end of their lease: %s", error)
+
+    def _make_sure(self) -> bool:
+        """Whether the record is not an older copy of itself, or what may have been sent since is held."""
+        if last := self.habits.last_mail:
+            held = self.writer.write(lambda t: hold_what_may_be_sent(t, last))
+            if held:
+                log.error("the record is older than the last mail that went out; %d mails wait for a person", held)
+        return True
 
     def work(self) -> bool:
         """Claims what is due, as far as there are seats for it; False when there was nothing to claim."""
@@ -258,10 +270,15 @@ class MailWorker:
             return Result("render", None, type(error).__name__)
         sender = self.house.addresses.envelope_sender(claim.bounce_token)
         mail = Mail(claim.id, claim.created_ms, sender, recipient, claim.bounce_token, rendered.body)
-        lease_ms = self.habits.lease_ms
-        return carrier.send(
-            mail, lambda: self.writer.write(lambda t: outbox.start(t, claim, rendered, t.now_ms, lease_ms))
+        return carrier.send(mail, lambda: self._passes_fence(claim, rendered))
+
+    def _passes_fence(self, claim: Claim, rendered: Rendered) -> bool:
+        at_ms = self.writer.write(
+            lambda t: t.now_ms if outbox.start(t, claim, rendered, t.now_ms, self.habits.lease_ms) else None
         )
+        if at_ms is not None and self.habits.last_mail:
+            self.habits.last_mail.note(at_ms)
+        return at_ms is not None
 
     def _render(self, order: Order) -> Rendered:
         """The mail's bytes: those of the last try, or made of the chat as it is now."""

@@ -1,7 +1,9 @@
 """A real SMTP server on loopback that can be told to fail, and a strict reader of what it got."""
 
 import asyncio
+import re
 import socket
+import threading
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -10,16 +12,46 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+PATIENCE_S = 30
+DSN_PARAMETERS = re.compile(r" (?:RET|ENVID|NOTIFY)=\S+")
+
 
 @dataclass
 class Orders:
     """What the server does, and what it got. `cut` is "before the dot", "after the dot" or nothing."""
 
+    mail: str = "250 OK"
     rcpt: str = "250 OK"
+    once: list[str] = field(default_factory=list)
+    """What is answered to the next MAIL commands instead."""
+    data: str = ""
+    """What is answered to DATA instead of 354."""
     dot: str = "250 taken"
     cut: str = ""
     taken: list[bytes] = field(default_factory=list)
     """Mails whose final dot was read, whatever was answered."""
+    envelopes: list[str] = field(default_factory=list)
+    """What came with the MAIL and RCPT commands."""
+    patience: threading.Event | None = None
+    """What the answer to the dot waits for."""
+    dsn: bool = False
+    """Whether it offers reports (RFC 3461)."""
+    connections: int = 0
+
+    async def handle_EHLO(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        self.connections += 1
+        return [*responses[:-1], "250-DSN", responses[-1]] if self.dsn else responses
+
+    async def handle_MAIL(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        answer = self.once.pop() if self.once else self.mail
+        if answer.startswith("250"):
+            envelope.mail_from = address
+        return answer
 
     async def handle_RCPT(  # noqa: N802  (the names are aiosmtpd's)
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -31,12 +63,22 @@ class Orders:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         assert isinstance(envelope.original_content, bytes)
         self.taken.append(envelope.original_content)
+        if self.patience is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self.patience.wait, PATIENCE_S)
         if self.cut == "after the dot":
             open_transport(server).abort()
         return self.dot
 
 
 class UnreliableServer(SMTP):
+    async def smtp_MAIL(self, arg: str) -> None:  # noqa: N802
+        self.event_handler.envelopes.append(arg)
+        await super().smtp_MAIL(DSN_PARAMETERS.sub("", arg))
+
+    async def smtp_RCPT(self, arg: str) -> None:  # noqa: N802
+        self.event_handler.envelopes.append(arg)
+        await super().smtp_RCPT(DSN_PARAMETERS.sub("", arg))
+
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
         if self.event_handler.cut == "before the dot":
             # Corked, the answer and the end of the connection reach the client in one piece: no race.
@@ -44,6 +86,9 @@ class UnreliableServer(SMTP):
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
             transport.write(b"354 go on\r\n")
             transport.abort()
+            return
+        if self.event_handler.data:
+            await self.push(self.event_handler.data)
             return
         await super().smtp_DATA(arg)
 

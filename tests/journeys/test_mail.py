@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from history.times import new_id
 from tests.conftest import Serve
 from tests.people import Agent, Customer
 from tests.record import Record
@@ -172,3 +173,16 @@ def test_a_stranger_sees_and_causes_nothing(server: Server, record: Record) -> N
     assert asks(ben, ann.chat).status == 404
     assert ask(server.port, "GET", f"/api/v1/chats/{ann.chat}/deliveries", token=ben.token).status == 404
     assert ask(server.port, "GET", f"/api/v1/chats/{ann.chat}/deliveries").status == 401
+
+
+def test_whoever_has_pressed_the_button_of_a_mail_gets_the_own_words_by_mail_too(
+    prompt: Server, record: Record
+) -> None:
+    ann, _ = talk(prompt, record)
+    for is_proved in (False, True):
+        id = asks(ann, ann.chat).json["delivery"]
+        delivered(ann, ann.chat, id)
+        text = text_of(mail_of(prompt.folder, id))
+        assert ("Where is my parcel?" in text) is is_proved
+        link = re.search(r"/link#([\w-]+)", text)
+        assert link is not None and ann.redeems(link[1], new_id()).status == 200

@@ -1,5 +1,6 @@
 """A process that does nothing but send mail, as the mail worker of a server would."""
 
+import logging
 import os
 import threading
 from functools import partial
@@ -27,6 +28,7 @@ def link(_transaction: Transaction, chat_id: str, _customer_id: str) -> str:
 
 def work(url: str, port: int, log_path: str) -> None:
     """Sends mail until it is killed."""
+    logging.getLogger("stillhere").setLevel(logging.CRITICAL)  # that mails are late is what this is about
     store = Store(url)
     writer = Writer(store, partial(journal.apply, MailPolicy(0, DOMAIN)), only_answer)
     writer.start()

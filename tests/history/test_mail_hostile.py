@@ -1,0 +1,393 @@
+"""Mail in bad company: servers that refuse, stall and vanish, clocks and backups that lie, bounces that come early."""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from history import journal, outbox
+from history.chats import Act
+from history.db import Store, Transaction
+from history.errors import Busy
+from history.mail import doubt, pauses
+from history.mail.addresses import MailAddresses, find_reply, make_reply_address
+from history.mail.doubt import EVIDENCE_MS, KEEP_BODY_MS, Doubtful, InDoubt
+from history.mail.events import record_event
+from history.mail.restored import LastMail
+from history.mail.results import Result
+from history.mail.send import Files, Mail
+from history.mail.smtp import Connection, MailSettings
+from history.mail.tables import OutboxItem
+from history.mail.worker import Habits
+from history.outbox import LEASE_MS, Claim, Rendered
+from history.times import HOUR_MS, MINUTE_MS, SECOND_MS, now_ms
+from tests.history.conftest import ADDRESSES, StartWorker
+from tests.history.mail_server import MailServer, part_of, read
+from tests.history.scene import Scene, states, wait_until
+
+NOBODY = Result("connect", None, "refused")
+CUT_AFTER_THE_DOT = Result("dot", None, "cut")
+
+
+def sql(scene: Scene, text: str, *params: object) -> None:
+    scene.writer.write(lambda t: t.driver.run(text, *params))
+
+
+def paused(scene: Scene, domain: str = pauses.EVERYTHING) -> str | None:
+    with scene.store.reading() as driver:
+        return pauses.paused(driver, now_ms(), domain)
+
+
+# Servers
+
+
+@pytest.mark.parametrize(
+    ("orders", "state", "reason", "queue_waits"),
+    [
+        ({"mail": "550 5.7.1 not you"}, "ready", "5.7.1 not you", True),
+        ({"mail": "421 4.3.2 closing"}, "ready", "4.3.2 closing", True),
+        ({"rcpt": "550 5.1.1 nobody here"}, "failed", "5.1.1 nobody here", False),
+        ({"data": "554 5.6.0 no"}, "failed", "5.6.0 no", False),
+        ({"dot": "554 5.7.1 spam"}, "failed", "5.7.1 spam", False),
+        ({"data": "451 4.3.0 later"}, "ready", "4.3.0 later", False),
+    ],
+)
+def test_a_refusal_at_each_verb_does_what_it_says(
+    scene: Scene,
+    smtp: MailSettings,
+    mail_server: MailServer,
+    start_worker: StartWorker,
+    orders: dict[str, str],
+    state: str,
+    reason: str,
+    queue_waits: bool,
+) -> None:
+    vars(mail_server.orders).update(orders)
+    scene.closed_chat()
+    worker = start_worker(smtp)
+    wait_until(lambda: scene.items()[0].reason != "")
+    worker.stop()
+    (item,) = scene.items()
+    assert (item.state, item.reason) == (state, reason)
+    assert (paused(scene) is not None) is queue_waits
+    assert item.attempts == len(scene.attempts()) == (0 if queue_waits else 1), "what is not the mail's fault is no try"
+
+
+def test_while_our_server_refuses_us_nothing_is_tried_and_then_everything_goes_out(
+    scene: Scene, smtp: MailSettings, mail_server: MailServer, start_worker: StartWorker
+) -> None:
+    refused = replace(smtp, user="chat", password="wrong")
+    scene.closed_chat()
+    worker = start_worker(refused)
+    wait_until(lambda: paused(scene) is not None)
+    worker.stop()
+    for _ in range(3):
+        scene.closed_chat()
+    assert scene.claims() == []
+    sql(scene, "DELETE FROM mail_pause")
+    start_worker(smtp)
+    wait_until(lambda: states(scene) == ["sent"] * 4)
+    assert [number for number, _, _ in scene.attempts()] == [1, 1, 1, 1]
+
+
+def test_two_hours_without_a_server_cost_no_mail_a_try_and_end_within_minutes(scene: Scene) -> None:
+    scene.closed_chat()
+    at_ms, tries = now_ms(), 0
+    until_ms = at_ms + 2 * HOUR_MS
+    while at_ms < until_ms:
+        for claim in scene.claims(at_ms=at_ms):
+            tries += 1
+            scene.writer.write(lambda t, c=claim, at=at_ms: outbox.settle(t, c, NOBODY, at, 0))
+        at_ms += SECOND_MS * 15
+    (item,) = scene.items()
+    assert (item.state, item.attempts, scene.attempts()) == ("ready", 0, [])
+    assert tries < 40, "nobody hammers on a closed door"
+    with scene.store.reading() as driver:
+        (until,) = driver.row("SELECT until_ms FROM mail_pause WHERE domain = ''") or (0,)
+    assert until <= at_ms + 5 * MINUTE_MS
+
+
+def test_greylisting_rests_the_domain_and_nobody_else(scene: Scene) -> None:
+    scene.closed_chat()
+    scene.closed_chat(email="sam@elsewhere.example.org")
+    first, second = scene.claims()
+    grey = Result("rcpt", 450, "4.7.1 greylisted")
+    at_ms = now_ms()
+    scene.writer.write(lambda t: outbox.settle(t, first, grey, at_ms, 0))
+    scene.writer.write(lambda t: outbox.settle(t, second, Result("rcpt", 450, "4.2.1 busy"), at_ms, 0))
+    sql(scene, "UPDATE outbox_item SET due_ms = ?", at_ms)
+    assert [c.domain for c in scene.claims(at_ms=at_ms + 5 * MINUTE_MS - 1)] == ["elsewhere.example.org"]
+    (again,) = scene.claims(at_ms=at_ms + 5 * MINUTE_MS)
+    scene.writer.write(lambda t: outbox.settle(t, again, Result("done", 250), at_ms, 0))
+    assert paused(scene, "example.com") is None
+
+
+def test_pauses_grow_and_end_with_the_first_success(scene: Scene) -> None:
+    minutes = []
+    for _ in range(7):
+        scene.writer.write(lambda t: pauses.follow(t, "d.example.com", Result("rcpt", 421, "4.7.0 slow"), 0, 0))
+        with scene.store.reading() as driver:
+            (until_ms,) = driver.row("SELECT until_ms FROM mail_pause WHERE domain = 'd.example.com'") or (0,)
+        minutes.append(until_ms // MINUTE_MS)
+    assert minutes == [1, 5, 15, 60, 120, 240, 480]
+    scene.writer.write(lambda t: pauses.follow(t, "d.example.com", Result("done", 250), 0, 0))
+    assert paused(scene, "d.example.com") is None
+
+
+def test_a_421_between_two_mails_costs_nothing(smtp: MailSettings, mail_server: MailServer) -> None:
+    connection = Connection(smtp)
+    assert connection.send(mail(), lambda: True) == Result("done", 250, "taken")
+    mail_server.orders.once.append("421 4.4.2 you were idle")
+    assert connection.send(mail(), lambda: True) == Result("done", 250, "taken")
+    assert (mail_server.orders.connections, len(mail_server.orders.taken)) == (2, 2)
+    connection.close()
+
+
+def test_a_connection_is_kept_for_the_next_mail_also_after_a_refusal(
+    smtp: MailSettings, mail_server: MailServer
+) -> None:
+    connection, orders = Connection(smtp), mail_server.orders
+    connection.send(mail(), lambda: True)
+    orders.rcpt = "550 nobody"
+    connection.send(mail(), lambda: True)
+    orders.rcpt = "250 OK"
+    assert connection.send(mail(), lambda: False) is None
+    assert connection.send(mail(), lambda: True) == Result("done", 250, "taken")
+    assert (orders.connections, len(orders.taken)) == (1, 2)
+    connection.close()
+
+
+def test_a_server_that_can_is_asked_for_reports_that_carry_nothing_back(
+    smtp: MailSettings, mail_server: MailServer
+) -> None:
+    mail_server.orders.dsn = True
+    for settings in (smtp, replace(smtp, success_reports=True)):
+        connection = Connection(settings)
+        assert connection.send(mail(), lambda: True) is not None
+        connection.close()
+    assert mail_server.orders.envelopes == [
+        "FROM:<b+token@bounce.example.com> RET=HDRS ENVID=token",
+        "TO:<alex@example.com> NOTIFY=FAILURE,DELAY",
+        "FROM:<b+token@bounce.example.com> RET=HDRS ENVID=token",
+        "TO:<alex@example.com> NOTIFY=SUCCESS,FAILURE,DELAY",
+    ]
+
+
+def test_letters_that_the_server_does_not_take_fail_in_words(smtp: MailSettings, mail_server: MailServer) -> None:
+    connection = Connection(smtp)
+    result = connection.send(replace(mail(), recipient="jörg@example.com"), lambda: True)
+    connection.close()
+    assert result is not None and (result.fate, result.code) == ("failed", 553)
+    assert mail_server.orders.envelopes == []
+
+
+def mail() -> Mail:
+    return Mail("0190-a", 0, "b+token@bounce.example.com", "alex@example.com", "token", b"Subject: x\r\n\r\nx\r\n")
+
+
+def test_the_last_answer_is_waited_for_and_the_lease_lives_meanwhile(
+    scene: Scene, smtp: MailSettings, mail_server: MailServer, start_worker: StartWorker
+) -> None:
+    mail_server.orders.patience = threading.Event()
+    scene.closed_chat()
+    quick = Habits(lease_ms=600)
+    start_worker(smtp, habits=quick)
+    wait_until(lambda: states(scene) == ["started"])
+    (began,) = scene.items()
+    start_worker(smtp, habits=quick)
+    wait_until(lambda: (scene.items()[0].lease_until_ms or 0) > (began.lease_until_ms or 0) + 3 * 600)
+    assert states(scene) == ["started"], "nobody took it for lost"
+    mail_server.orders.patience.set()
+    wait_until(lambda: states(scene) == ["sent"])
+    assert len(mail_server.orders.taken) == 1
+
+
+# Doubt
+
+
+def in_doubt(scene: Scene) -> Claim:
+    scene.closed_chat()
+    (claim,) = scene.claims()
+    assert scene.fence(claim)
+    scene.writer.write(lambda t: outbox.settle(t, claim, CUT_AFTER_THE_DOT, t.now_ms, 0))
+    assert states(scene) == ["uncertain"]
+    return claim
+
+
+def resolve(scene: Scene, *, taken: bool | None = None, after_ms: int = 0, way: InDoubt = "resend") -> OutboxItem:
+    with scene.store.reading() as driver:
+        found: list[Doubtful] = doubt.read_in_doubt(driver)
+    for item in found:
+        at_ms = item.since_ms + after_ms
+        scene.writer.write(lambda t, item=item, at_ms=at_ms: doubt.resolve(t, item, taken, way, at_ms))
+    (item,) = scene.items()
+    return item
+
+
+def test_what_the_server_says_it_took_was_sent(scene: Scene) -> None:
+    in_doubt(scene)
+    item = resolve(scene, taken=True)
+    assert (item.state, item.body) == ("sent", None)
+
+
+def test_what_the_server_did_not_take_goes_out_with_the_same_bytes(scene: Scene) -> None:
+    claim = in_doubt(scene)
+    assert resolve(scene, taken=False).state == "ready"
+    (again,) = scene.claims()
+    assert (again.body, again.message_id, again.bounce_token) == (b"mail", claim.message_id, claim.bounce_token)
+
+
+@pytest.mark.parametrize("kind", ["success", "bounce", "delay"])
+def test_whatever_is_heard_of_a_mail_proves_that_it_was_taken(scene: Scene, kind: str) -> None:
+    claim = in_doubt(scene)
+    scene.writer.write(lambda t: record_event(t, claim.id, kind))  # type: ignore[arg-type]
+    assert resolve(scene).state == "sent"
+
+
+def test_of_what_nothing_is_heard_the_same_bytes_go_out_once_more(scene: Scene) -> None:
+    in_doubt(scene)
+    assert resolve(scene, after_ms=EVIDENCE_MS - 1).state == "uncertain"
+    assert resolve(scene, after_ms=EVIDENCE_MS).state == "ready"
+    scene.does(scene.customer, "rate", score=5)
+    (claim,) = scene.claims(at_ms=now_ms() + 2 * EVIDENCE_MS)
+    assert claim.body == b"mail"
+    assert scene.fence(claim, head=1), "the same bytes, whatever has been said meanwhile"
+    scene.writer.write(lambda t: outbox.settle(t, claim, CUT_AFTER_THE_DOT, t.now_ms, 0))
+    assert resolve(scene, after_ms=2 * EVIDENCE_MS).state == "uncertain", "once more is not twice more"
+
+
+def test_a_mail_in_doubt_is_held_for_a_person_where_it_is_so_set(scene: Scene) -> None:
+    in_doubt(scene)
+    item = resolve(scene, after_ms=2 * EVIDENCE_MS, way="hold")
+    assert (item.state, item.body) == ("uncertain", b"mail")
+    item = resolve(scene, after_ms=KEEP_BODY_MS, way="hold")
+    assert (item.state, item.body) == ("uncertain", None)
+
+
+def test_a_mail_in_doubt_of_a_reopened_thread_is_not_sent_again(scene: Scene) -> None:
+    in_doubt(scene)
+    scene.does(scene.customer, "reopen")
+    assert resolve(scene, after_ms=EVIDENCE_MS).state == "ready"
+    (claim,) = scene.claims(at_ms=now_ms() + 2 * EVIDENCE_MS)
+    assert not scene.fence(claim)
+    scene.gives_back(claim)
+    assert states(scene) == ["cancelled"]
+
+
+def test_a_bounce_that_comes_before_our_own_250_is_recorded_loses_nothing(scene: Scene) -> None:
+    scene.closed_chat()
+    (claim,) = scene.claims()
+    assert scene.fence(claim)
+    scene.writer.write(lambda t: record_event(t, claim.id, "bounce", "5.1.1", "nobody here"))
+    assert scene.writer.write(lambda t: outbox.settle(t, claim, Result("done", 250), t.now_ms, 0))
+    assert states(scene) == ["sent"]
+
+
+# Clocks, backups, databases
+
+
+def test_a_worker_whose_clock_is_five_minutes_fast_doubles_nothing(scene: Scene) -> None:
+    scene.closed_chat()
+    (slow,) = scene.claims("slow")
+    fast_ms = now_ms() + 5 * MINUTE_MS
+    scene.writer.write(lambda t: outbox.recover(t, fast_ms))
+    (fast,) = scene.claims("fast", at_ms=fast_ms)
+    assert not scene.fence(slow), "the other has it now"
+    assert scene.fence(fast)
+    scene.writer.write(lambda t: outbox.recover(t, fast_ms + LEASE_MS))
+    assert states(scene) == ["uncertain"], "not ready: it is on its way"
+    assert scene.writer.write(lambda t: outbox.settle(t, fast, Result("done", 250), t.now_ms, 0))
+    assert states(scene) == ["sent"]
+
+
+def test_an_older_backup_sends_nothing_again_that_may_have_been_sent(
+    scene: Scene, smtp: MailSettings, mail_server: MailServer, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    habits = Habits(last_mail=LastMail(tmp_path / "last-mail"))
+    scene.closed_chat()
+    worker = start_worker(smtp, habits=habits)
+    wait_until(lambda: states(scene) == ["sent"])
+    worker.stop()
+    sql(scene, "UPDATE outbox_item SET state = 'ready', started_ms = NULL, done_ms = NULL")  # as the backup has it
+    sql(scene, "DELETE FROM attempt")
+    start_worker(smtp, habits=habits)
+    wait_until(lambda: states(scene) == ["uncertain"])
+    scene.closed_chat()
+    wait_until(lambda: states(scene) == ["uncertain", "sent"])
+    assert len(mail_server.orders.taken) == 2, "the old one once, the new one once"
+
+
+@pytest.mark.parametrize("at", ["claim", "start", "settle"])
+def test_a_store_that_is_busy_at_any_commit_doubles_and_loses_nothing(
+    scene: Scene,
+    smtp: MailSettings,
+    mail_server: MailServer,
+    start_worker: StartWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    at: str,
+) -> None:
+    usual: Callable[..., object] = getattr(outbox, at)
+    failures = iter([Busy("locked"), Busy("locked")])
+
+    def busy_at_first(*args: object, **named: object) -> object:
+        for error in failures:
+            raise error
+        return usual(*args, **named)
+
+    monkeypatch.setattr(outbox, at, busy_at_first)
+    scene.closed_chat()
+    start_worker(smtp, habits=Habits(lease_ms=600))
+    wait_until(lambda: states(scene) == ["sent"])
+    assert len(mail_server.orders.taken) == 1
+
+
+# The chat meanwhile
+
+
+def test_what_is_redacted_between_claim_and_fence_is_not_mailed(
+    scene: Scene, files: Files, start_worker: StartWorker
+) -> None:
+    scene.closed_chat()
+    redaction = iter([Act(scene.agent, scene.id(), "redact", {"seq": 5})])
+
+    def redact_meanwhile(transaction: Transaction, chat_id: str, customer_id: str) -> str:
+        journal.apply(scene.policy, transaction, list(redaction))
+        return "https://chat.example.com/r#secret"
+
+    start_worker(files, redact_meanwhile)
+    wait_until(lambda: states(scene) == ["sent"])
+    (file,) = files.folder.glob("*.eml")
+    head = scene.transcript().head
+    assert scene.items()[0].rendered_rev == head
+    assert "Here I am" not in part_of(read(file.read_bytes()), "plain")
+
+
+def test_after_a_change_of_domain_and_brand_old_reply_addresses_work(scene: Scene) -> None:
+    scene.closed_chat()
+    item_id = scene.items()[0].id
+    address = scene.writer.write(lambda t: make_reply_address(t, ADDRESSES, item_id))
+    moved = MailAddresses(("newer key", *ADDRESSES.keys), "hello@new.example.net", "answers+{token}@new.example.net")
+    with scene.store.reading() as driver:
+        assert find_reply(driver, moved, address).chat_id == scene.customer.chat_id
+
+
+def test_mails_in_doubt_and_late_ones_are_counted(store: Store) -> None:
+    scene = Scene(store)
+    in_doubt(scene)
+    scene.closed_chat()
+    with store.reading() as driver:
+        health = outbox.health(driver, now_ms() + HOUR_MS)
+    scene.stop()
+    assert health.counts == {"uncertain": 1, "ready": 1}
+    assert health.overdue_ms >= HOUR_MS - MINUTE_MS
+
+
+def test_a_rendered_mail_is_what_its_digest_says(scene: Scene) -> None:
+    scene.closed_chat()
+    (claim,) = scene.claims()
+    mail = Rendered(b"mail", scene.transcript().head)
+    scene.writer.write(lambda t: outbox.start(t, claim, mail, t.now_ms))
+    assert scene.items()[0].digest == hashlib.sha256(b"mail").hexdigest()
