@@ -6,6 +6,7 @@ import pytest
 
 from history.mail.compose import compose
 from history.mail.letter import Letter
+from history.mail.receive.cutting import cut, ours
 from history.mail.samples import SAMPLES, sample
 from history.sentences import CODES, language_of
 from tests.history.mail_server import part_of, read
@@ -107,3 +108,12 @@ def test_addresses_of_the_team_are_links_and_those_of_customers_are_not() -> Non
     html = parts_of(replace(letter, transcript=replace(letter.transcript, entries=(theirs,))))[1]
     assert "https://evil.example.com" in html
     assert 'href="https://evil' not in html
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_an_answer_above_the_line_is_all_that_is_new_in_it(code: str) -> None:
+    letter = sample("away", code)
+    markers = [language_of(each).say("away_marker") for each in CODES]
+    for quote in ("> ", ""):
+        quoted = "".join(f"{quote}{line}\n" for line in parts_of(letter)[0].splitlines())
+        assert cut(f"Yes, please!\n\n{quoted}", ours((), (), markers)).text == "Yes, please!"
