@@ -25,6 +25,7 @@ from history.times import rfc3339
 HELLO_CHATS = 50
 WATCH_CHATS = 100
 TOKEN_LETTERS = 2048
+TAB_LETTERS = 16
 
 
 class BadFrame(Exception):
@@ -145,8 +146,9 @@ def read_hello(frame: Mapping[str, Any]) -> Hello:
     token, tab = frame.get("token"), frame.get("tab")
     if token is not None and (not isinstance(token, str) or len(token) > TOKEN_LETTERS):
         raise Invalid("`token` must be a resume token")
-    positions = read_positions(frame.get("chats") or [], HELLO_CHATS)
-    return Hello(token, positions, tab if isinstance(tab, str) else None)
+    if tab is not None and (not isinstance(tab, str) or len(tab) != TAB_LETTERS):
+        raise Invalid(f"`tab` must be a name of {TAB_LETTERS} characters")
+    return Hello(token, read_positions(frame.get("chats") or [], HELLO_CHATS), tab)
 
 
 def read_send(frame: Mapping[str, Any]) -> SendFrame:

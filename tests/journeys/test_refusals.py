@@ -141,6 +141,8 @@ CLOSED: list[tuple[str, str | bytes, int]] = [
     ("half a surrogate", '{"type":"hello","token":"\\ud800"}', 4000),
     ("another frame than hello", '{"type":"ping","n":1}', 4000),
     ("a token that is a number", '{"type":"hello","token":7}', 4000),
+    ("a tab that is a number", '{"type":"hello","token":"x","tab":7}', 4000),
+    ("a tab with a long name", '{"type":"hello","token":"x","tab":"' + "x" * 17 + '"}', 4000),
     ("chats that are no list", '{"type":"hello","token":"x","chats":"all"}', 4000),
     ("bytes", b'{"type":"hello"}', 4000),
     ("a deep nest", "[" * 60_000, 4000),
