@@ -169,8 +169,7 @@ class Client:
         if not self.hub.enter(self, brought.viewer, tab):
             self.end(ADMISSION, "This device has too many connections", RETRY_MS)
             return
-        messages = self.hub.pace.of(brought.viewer, time.monotonic())
-        self.conversation.opened(brought.viewer, brought.cursors, messages)
+        self.conversation.opened(brought.viewer, brought.cursors, partial(self.hub.pace.take, brought.viewer))
         self.say(self._welcome(brought))
         self.hub.arrived(self, brought.viewer)
         self.hub.following.follow(self, brought, watch)

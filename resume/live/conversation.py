@@ -4,7 +4,7 @@ carries the effects out and brings the answers back.
     hello --(the door knows who it is)--> opening --opened--> open --(end)--> ended
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -69,6 +69,11 @@ class Bucket:
             self.level -= 1
             return 0.0
         return (1 - self.level) / self.rate
+
+
+def free(_now: float) -> float:
+    """For whom there is no limit."""
+    return 0.0
 
 
 def too_quick(wait_s: float) -> RateLimited:
@@ -177,10 +182,10 @@ class Conversation:
         "finding",
         "frames",
         "limits",
-        "messages",
         "places",
         "signed_in",
         "stage",
+        "take_message",
         "viewer",
     )
 
@@ -192,7 +197,7 @@ class Conversation:
         self.places: dict[str, Place] = {}
         self.cursors: dict[str, Cursor] = {}
         self.finding: dict[str, list[ChatFrame]] = {}
-        self.messages: Bucket | None = None
+        self.take_message: Callable[[float], float] = free
         self.frames = Bucket(limits.frames_per_second, limits.frames_burst, limits.frames_burst, now)
 
     def receive(self, text: str, now: float) -> list[Effect]:
@@ -232,7 +237,7 @@ class Conversation:
                 return [self.end(BAD_FRAME, "There is one hello a connection")]
             case Watch() | Unwatch() | QueueFrame():
                 return self._react_to_agent(frame)
-            case SendFrame() if self.messages and (wait := self.messages.take(now)):
+            case SendFrame() if wait := self.take_message(now):
                 return [Say(nack_frame(frame.chat, frame.id, too_quick(wait)))]
             case _:
                 return self._react_in_chat(frame)
@@ -295,10 +300,12 @@ class Conversation:
             if chat in self.cursors
         ]
 
-    def opened(self, viewer: Viewer, cursors: Iterable[Cursor], messages: Bucket) -> None:
-        """The door has found out who it is, and the welcome is on its way. `messages`: how many the device may send."""
+    def opened(self, viewer: Viewer, cursors: Iterable[Cursor], take_message: Callable[[float], float]) -> None:
+        """The door has found out who it is, and the welcome is on its way. `take_message` tells, at a moment, how many
+        seconds the device has to wait before it may send one more message, and counts it if that is none.
+        """
         self.viewer = viewer
-        self.messages = messages
+        self.take_message = take_message
         self.stage = "open"
         self.follow(cursors)
 

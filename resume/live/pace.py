@@ -13,14 +13,17 @@ class Pace:
         self.rate, self.burst = rate, burst
         self.buckets: dict[str, Bucket] = {}
 
-    def of(self, viewer: Viewer, now: float) -> Bucket:
-        """What this viewer's device may still write."""
+    def take(self, viewer: Viewer, now: float) -> float:
+        """The viewer's device writes one message; returns 0, or the seconds until it may."""
         device = viewer.session_id or viewer.person_id
-        return self.buckets.setdefault(device, Bucket(self.rate, self.burst, self.burst, now))
+        bucket = self.buckets.get(device)
+        if bucket is None:
+            bucket = self.buckets.setdefault(device, Bucket(self.rate, self.burst, self.burst, now))
+        return bucket.take(now)
 
     def check(self, viewer: Viewer, now: float) -> None:
         """Whether the device may write one more message now. Raises RateLimited."""
-        if wait := self.of(viewer, now).take(now):
+        if wait := self.take(viewer, now):
             raise too_quick(wait)
 
     def forget_rested(self, now: float) -> None:
