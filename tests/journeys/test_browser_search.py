@@ -5,10 +5,12 @@ import re
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from history.db import Store, driver_of
 from tests.browsers import Widget, device, log, say, sign_in, visit_shop
 from tests.conftest import Serve
 from tests.people import Agent, Customer
 from tests.record import Record
+from tests.servers import Server
 from tests.web import ask
 
 pytestmark = pytest.mark.browser
@@ -112,6 +114,36 @@ def test_the_desk_shows_solved_chats_like_the_open_one(browser: Browser, serve: 
         expect(alike).to_contain_text("Both say")
         alike.click()
         expect(log(desk)).to_contain_text("tighten the valve")
+
+
+def test_while_the_index_is_made_people_are_told_and_find_the_newest(
+    browser: Browser, serve: Serve, record: Record
+) -> None:
+    server = serve("demo")
+    with device(browser) as of_ann, device(browser) as of_robin:
+        _, widget = visit_shop(of_ann, server)
+        say(widget, "Is the marzipan tea vegan?")
+        expect(widget.get_by_title("Sent")).to_have_count(1)
+        desk = sign_in(of_robin, server)
+        field(desk).fill("marzipan vegan")
+        expect(chats(desk)).to_have_count(1)
+        expect(desk.locator("#degraded")).to_be_hidden()
+        forget_that_it_is_whole(server)
+        field(desk).fill("marzipan")
+        expect(desk.get_by_text("Only the newest messages are searched until then.")).to_be_visible()
+        expect(chats(desk)).to_contain_text("Is the marzipan tea vegan?")
+        opens_search(widget).fill("marzipan")
+        expect(widget.get_by_text("Only the newest messages could be searched just now.")).to_be_visible()
+        widget.get_by_role("button", name="Is the marzipan tea vegan?").click()
+        expect(log(widget).locator(".flash")).to_contain_text("vegan")
+
+
+def forget_that_it_is_whole(server: Server) -> None:
+    """As it is while an index is made for the first time; the next sweep, in half a minute, sets it right."""
+    store = Store(server.database_url)
+    with store.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        driver_of(connection).run("UPDATE index_state SET whole = ?", False)
+    store.close()
 
 
 def opens_search(widget: Widget) -> Locator:

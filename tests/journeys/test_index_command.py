@@ -2,12 +2,15 @@
 
 import re
 import shutil
+import subprocess
+import time
 from pathlib import Path
+from random import Random
 
 from tests.conftest import Serve
 from tests.people import Customer
 from tests.record import Record
-from tests.servers import Server, run_command
+from tests.servers import COMMAND, Server, environment, run_command
 
 
 def index(server: Server, *what: str) -> tuple[int, str]:
@@ -34,17 +37,14 @@ def test_the_index_is_looked_after_beside_a_running_server(serve: Serve, record:
     assert finds(ann, "marzipan") == 6
     ann.says("marzipan again")
     ann.until(lambda: finds(ann, "marzipan") == 7, "what was said after it")
-    assert index(server, "check")[0] == 0
 
 
 def test_the_index_is_made_anew_without_a_server(serve: Serve, record: Record) -> None:
     server = serve()
     ann = Customer(record, "Ann").starts(server, "marzipan")
     ann.until(lambda: finds(ann, "marzipan") == 1, "the message to be found")
-    ann.until(lambda: index(server, "status")[0] == 0, "the index to be up to date")
     ann.hangs_up()
     server.stop()
-    assert index(server, "check")[0] == 0
     for folder in folders(server):
         shutil.rmtree(folder)
     assert index(server, "check")[0] == 2
@@ -52,6 +52,27 @@ def test_the_index_is_made_anew_without_a_server(serve: Serve, record: Record) -
     code, told = index(server, "rebuild")
     assert (code, bool(re.search(r"\d+/\d+", told))) == (0, True), told
     assert index(server, "check") == (0, "The index is sound and has all 1 messages of the log.\n")
+
+
+def test_a_rebuild_that_is_killed_leaves_nothing_half_done(serve: Serve, record: Record, chance: Random) -> None:
+    server = serve()
+    ann = Customer(record, "Ann").starts(server, "marzipan")
+    for number in range(200):
+        ann.writes(f"marzipan {number}")
+    ann.settles()
+    ann.until(lambda: finds(ann, "marzipan") == 201, "all to be found")
+    for _ in range(2):
+        wish = subprocess.Popen([COMMAND, "index", "rebuild"], env=environment(server.folder, server.settings))
+        time.sleep(chance.uniform(0.5, 3))  # chance decides what it is doing
+        server.kill()
+        wish.kill()
+        wish.wait()
+        server.start()
+    ann.comes_back()
+    ann.says("marzipan afterwards")
+    ann.until(lambda: finds(ann, "marzipan") == 202, "all to be found, once")
+    ann.until(lambda: index(server, "status")[0] == 0, "the index to be up to date")
+    assert index(server, "check") == (0, "The index is sound and has all 202 messages of the log.\n")
 
 
 def folders(server: Server) -> list[Path]:
