@@ -13,7 +13,21 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import comeback, corpus, engines, freshness, hostile, idle, j1, letters, longchat, lookup, machine, table
+from bench import (
+    comeback,
+    corpus,
+    engines,
+    freshness,
+    hostile,
+    idle,
+    j1,
+    letters,
+    longchat,
+    lookup,
+    machine,
+    relevance,
+    table,
+)
 from bench.corpus import Dialogue
 from bench.references import disk
 from bench.references.disk import Disk
@@ -31,6 +45,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "search": lookup.measure,
     "engines": lambda scale, folder, _, talks: engines.measure(scale, folder, talks, scale.engines),
     "fresh": lambda scale, folder, *_: freshness.measure(scale, folder),
+    "relevance": lambda scale, folder, _, talks: relevance.measure(folder, talks, scale.engines),
     "long": lambda scale, folder, *_: longchat.measure(scale, folder),
     "hostile": lambda scale, folder, *_: hostile.measure(scale, folder),
     "letters": lambda scale, *_: letters.measure(scale),
