@@ -35,6 +35,9 @@ from search.rebuilding import Rebuild
 from search.shelf import PLACES, Shelf
 
 SWEEP_SECONDS = 30.0
+STAND_BY_SECONDS = 5.0
+"""How often a process looks whether the one that indexes is gone."""
+
 GATHER_SECONDS = 0.05
 """How long news is gathered for one commit."""
 
@@ -133,7 +136,7 @@ class Indexer:
                 if self._prepare():
                     self._follow()
                 else:
-                    self.stopping.wait(SWEEP_SECONDS)
+                    self.stopping.wait(STAND_BY_SECONDS)
             except Busy as error:
                 log.warning("indexing waits: %s", error)
                 self.stopping.wait(RETRY_SECONDS)

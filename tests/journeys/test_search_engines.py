@@ -30,6 +30,17 @@ def test_what_is_said_at_one_server_is_found_at_both(two_servers: tuple[Server, 
         robin.until(is_found_by(robin, "umbrellas+violet"), "the second message to be found")
 
 
+@pytest.mark.parametrize("backend", ["postgres"], indirect=True)
+def test_when_the_server_that_indexes_is_killed_another_goes_on(serve: Serve, record: Record) -> None:
+    first, second = serve(), serve()
+    Customer(record, "Ann").starts(first, "My umbrella is green")
+    robin = Agent(record, "Robin").signs_in(second)
+    robin.until(is_found_by(robin, "umbrella+green"), "what was said while the first server indexed")
+    first.kill()
+    Customer(record, "Ben").starts(second, "My umbrella is violet")
+    robin.until(is_found_by(robin, "umbrella+violet"), "what was said after it was killed")
+
+
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.skipif(find_spec("tantivy") is None, reason="the extra tantivy is not installed")
 def test_another_engine_indexes_anew_what_was_said(serve: Serve, record: Record) -> None:
