@@ -43,6 +43,21 @@ export async function searchMessages(q, token, cursor, signal) {
   return (await call(`/search?${query}`, { headers: { Authorization: `Bearer ${token}` }, signal })).json();
 }
 
+/** Asks for the transcript by mail. @param {string} chat @param {string} token @returns {Promise<{delivery: string}>} */
+export async function askForCopy(chat, token) {
+  const headers = { Authorization: `Bearer ${token}` };
+  return (await call(`/chats/${encodeURIComponent(chat)}/transcript`, { method: "POST", headers, body: "{}" })).json();
+}
+
+/**
+ * @param {string} chat @param {string} token
+ * @returns {Promise<{kind: string, to: string, state: string, reason: string}[]>} what was mailed, the newest first
+ */
+export async function fetchDeliveries(chat, token) {
+  const headers = { Authorization: `Bearer ${token}` };
+  return (await (await call(`/chats/${encodeURIComponent(chat)}/deliveries`, { headers })).json()).items;
+}
+
 /** @param {string} path @param {RequestInit} request @param {string} [origin] @returns {Promise<Response>} */
 async function call(path, request, origin = "") {
   const headers = { "Content-Type": "application/json", ...request.headers };

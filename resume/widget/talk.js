@@ -6,6 +6,7 @@ import { fetchTranscript, searchMessages } from "./api.js";
 import { Composer } from "./composer.js";
 import { h, iconButton } from "./element.js";
 import { linesOf } from "./lines.js";
+import { Mails } from "./mails.js";
 import { Messages } from "./messages.js";
 import { Search } from "./search.js";
 import { WORDS, placeWords, typingWords, withYouWords } from "./words.js";
@@ -38,6 +39,7 @@ export class Talk {
   #typing = h("p", { class: "typing", "aria-live": "polite" });
   #link = h("p", { class: "strip", role: "status", hidden: true });
   #place = h("p", { class: "strip place", role: "status", hidden: true });
+  #mails = new Mails();
   #ended = this.#makeEnded();
   #end = iconButton("end", WORDS.end, () => this.#leaving.showModal());
   #search = new Search({
@@ -118,6 +120,8 @@ export class Talk {
     const closed = state?.status === "closed";
     const position = state?.queue?.position;
     this.#ended.hidden = !closed;
+    if (closed) this.#mails.show({ chat: this.#chat.id, token: this.surroundings.client.token }, state.email);
+    else this.#mails.hide();
     this.#place.hidden = closed || !position;
     this.#place.textContent = position ? placeWords(position) : "";
     this.#end.hidden = !state?.can?.close;
@@ -181,6 +185,7 @@ export class Talk {
       { class: "ended", hidden: true },
       h("p", {}, h("strong", {}, WORDS.ended), ` ${WORDS.endedHint}`),
       h("button", { type: "button", class: "button", onclick: () => this.#save() }, WORDS.download),
+      this.#mails.element,
     );
   }
 

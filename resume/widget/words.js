@@ -23,6 +23,8 @@ export const WORDS = {
   endNot: "Keep chatting",
   download: "Download transcript",
   downloadFailed: "The transcript could not be downloaded. Please try again.",
+  mailCopy: "E-mail me the transcript",
+  mailAsked: "The transcript is on its way to you.",
   actFailed: "This did not work. Please try again.",
   ended: "This chat has ended.",
   endedHint: "Write to continue it.",
@@ -83,6 +85,18 @@ export function foundWords(total, partial) {
   if (total === 0) return WORDS.searchNone;
   const count = `${total.toLocaleString()} ${total === 1 ? "message" : "messages"}`;
   return partial ? `At least ${count}` : count;
+}
+
+/**
+ * What became of a mail with the transcript; empty for what need not be said.
+ * @param {{kind: string, to: string, state: string} | undefined} mail
+ */
+export function mailWords(mail) {
+  if (!mail || mail.kind === "away" || mail.kind === "confirm") return "";
+  if (["sent", "confirmed"].includes(mail.state)) return `The transcript was mailed to ${mail.to}.`;
+  if (["ready", "leased", "started"].includes(mail.state)) return `The transcript is mailed to ${mail.to} in a moment.`;
+  if (["failed", "dead", "bounced"].includes(mail.state)) return `The transcript could not be mailed to ${mail.to}.`;
+  return "";
 }
 
 /** @param {string} name */

@@ -43,6 +43,14 @@ def test_nothing_is_lost_from_the_shop_to_the_mail_and_back(browser: Browser, se
         desk.get_by_role("button", name="Close", exact=True).click()
         expect(widget.get_by_text("This chat has ended.").first).to_be_visible()
 
+        expect(widget.get_by_text("The transcript was mailed to ann@gmail.com.")).to_be_visible()
+        mails = desk.get_by_role("region", name="Mails")
+        expect(mails).to_contain_text("Transcript")
+        expect(mails).to_contain_text("Sent")
+        mails.get_by_role("button", name="Send again").click()
+        expect(mails.get_by_role("listitem")).to_have_count(2)
+        expect(mails).to_contain_text("Copy")
+
         phone = follow_the_mail(of_anns_phone, server)
         for text in ("Is the marzipan tea vegan?", "Wonderful"):
             expect(log(phone)).to_contain_text(text)

@@ -9,6 +9,7 @@ import { readAddress, searchAddress } from "./address.js";
 import { get, post } from "./api.js";
 import { fetchCard, showCard } from "./customer.js";
 import { Finder } from "./finder.js";
+import { Mails } from "./mails.js";
 import { byId, say } from "./page.js";
 import { Queue } from "./queue.js";
 import { fetchSimilar, showSimilar } from "./similar.js";
@@ -42,13 +43,16 @@ function work({ name }) {
   const queue = new Queue(client);
   const talk = new Talk({ client });
   const finder = new Finder(searched);
+  const mails = new Mails();
   /** @type {string | null} */ let open = null;
+  let thread = "";
 
   byId("desk").hidden = false;
   byId("agent").textContent = name;
   byId("initial").textContent = [...name][0]?.toUpperCase() ?? "";
   client.on("status", showStatus);
   client.on("error", ({ code, chat }) => code === "erased" && chat === open && talk.fail("This chat was erased."));
+  client.on("chat", ({ chat }) => chat.id === open && sawThread(chat.state));
   client.on("queue", follow);
   client.queue();
   window.addEventListener("popstate", route);
@@ -76,10 +80,18 @@ function work({ name }) {
     follow();
     showCard(null, "");
     showSimilar([]);
+    mails.open(chat);
     if (chat) {
       showCustomer(chat);
       showAlike(chat);
     } else talk.open(null, null);
+  }
+
+  /** A thread that ends or goes on changes what is mailed. @param {any} state */
+  function sawThread(state) {
+    const now = `${state?.status} ${state?.thread}`;
+    if (now !== thread) mails.look();
+    thread = now;
   }
 
   /** @param {string} chat */

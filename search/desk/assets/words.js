@@ -13,6 +13,32 @@ export const REDACTED = "This message was removed";
 const PROOFS = { proven: "by e-mail", unproven: "by e-mail, not proven", stranger: "by e-mail, from somebody else's address" };
 export const FATES = { sending: "Sending", stored: "Sent", delivered: "Delivered", read: "Read", refused: "Not sent" };
 
+const MAIL_KINDS = { transcript: "Transcript", away: "Unread answer", copy: "Copy", confirm: "Question for leave" };
+const MAIL_STATES = {
+  held: "Waits for leave",
+  ready: "Waiting",
+  leased: "Being sent",
+  started: "Being sent",
+  sent: "Sent",
+  confirmed: "Delivered",
+  cancelled: "Not sent",
+  uncertain: "Perhaps sent",
+  failed: "Refused",
+  dead: "Given up",
+  bounced: "Came back",
+  complained: "Taken for spam",
+};
+
+/** What a mail is. @param {string} kind */
+export function mailKind(kind) {
+  return /** @type {Record<string, string>} */ (MAIL_KINDS)[kind] ?? kind;
+}
+
+/** What became of a mail. @param {string} state */
+export function mailState(state) {
+  return /** @type {Record<string, string>} */ (MAIL_STATES)[state] ?? state;
+}
+
 /** How long something has been so. @param {number} since_ms @param {number} now_ms */
 export function agoWords(since_ms, now_ms) {
   const ms = Math.max(0, now_ms - since_ms);
