@@ -74,7 +74,7 @@ def follow_the_mail(context: BrowserContext, server: Server) -> Page:
     """Reads the mail in the outbox, and presses its button and that of the page behind it."""
     outbox = context.new_page()
     outbox.goto(f"{server.url}/outbox")
-    outbox.get_by_role("link").first.click()
+    outbox.locator(".mails .subject a").first.click()
     mail = outbox.frame_locator("iframe[title='The mail']")
     expect(mail.get_by_text("And it has no nuts").last).to_be_visible()
     with context.expect_page() as opened:
