@@ -214,7 +214,7 @@ class MailWorker:
             except Exception:  # one mail may not stop the others; its lease brings it back
                 log.exception("mail %s could not be dealt with", order.claim.id)
             with self.change:
-                del self.in_hand[order.claim.id]
+                self.in_hand.pop(order.claim.id, None)  # one whose lease ran out may have been in two hands
                 self.change.notify_all()
                 if len(self.orders) <= CLAIM_LIMIT - SEATS:
                     self.wake()

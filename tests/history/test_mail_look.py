@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 from history.mail.compose import html_part
 from history.mail.letter import Letter
 from history.mail.samples import SAMPLES, chats, sample
+from history.transcript_formats import as_html
 from tests.browsers import OPTIONS, axe, launched
 from tests.set_up import BROWSER, judges, wanted
 
@@ -113,3 +114,13 @@ def test_a_line_finds_its_own_direction_in_a_mail_of_the_other(desk: Desk) -> No
     assert page.locator("html").evaluate(direction) == "rtl"
     assert page.get_by_text("منبعجة").evaluate(direction) == "rtl"
     assert page.get_by_text("Mira", exact=True).first.evaluate(direction) == "ltr"
+
+
+@pytest.mark.parametrize("view", ["light", "dark"])
+def test_the_transcript_as_a_page_reads_as_well(desk: Desk, view: str) -> None:
+    judges()
+    for code, width in product(LANGUAGES, WIDTHS):
+        letter = sample("transcript", code)
+        html = as_html(letter.transcript, letter.brand, letter.locale, letter.time_zone)
+        page = desk.show(html, width, view)
+        assert (code, width, axe(page)["violations"], sideways(page)) == (code, width, [], 0)
