@@ -1,6 +1,7 @@
 """gunicorn's thread worker, made patient: a new connection waits for its first bytes at the poller and takes a request
 thread only then. As shipped each waits in a thread for up to five seconds, so a handful of connections that say
-nothing, as browsers open in advance, hold up everybody else's requests. Used by `app.py`; knows nothing of ours.
+nothing, as browsers open in advance, hold up everybody else's requests. And who comes when no more files may be opened
+has to wait; as shipped the worker dies of it, with all who are there. Used by `app.py`; knows nothing of ours.
 """
 
 import errno
@@ -16,6 +17,9 @@ FIRST_BYTES_S = 10.0
 
 ACCEPTS_A_TURN = 64
 GONE = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
+FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+FULL_PAUSE_S = 0.05
+"""Before the next look for room; whoever comes meanwhile waits in the system's queue."""
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
@@ -27,9 +31,11 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             try:
                 sock, address = listener.accept()
             except OSError as error:
-                if error.errno in GONE:
-                    return
-                raise
+                if error.errno in FULL:
+                    time.sleep(FULL_PAUSE_S)
+                elif error.errno not in GONE:
+                    raise
+                return
             self.nr_conns += 1
             conn = TConn(self.cfg, sock, address, listener.getsockname())
             conn.timeout = time.monotonic() + FIRST_BYTES_S

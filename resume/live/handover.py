@@ -8,6 +8,7 @@ frame is read or written here.
 import os
 import socket
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import flask_sock
@@ -16,8 +17,11 @@ from websockets.utils import accept_key
 from werkzeug import Response
 from werkzeug.exceptions import BadRequest
 
+from history.errors import Busy
+
 SUBPROTOCOL = "stillhere.v1"
 PEER_GONE_MS = 30_000
+BUSY_MS = 2000
 NO_SOCKET = "live sockets need gunicorn's gthread worker or Werkzeug"
 
 
@@ -102,17 +106,27 @@ def take_request(environ: dict[str, Any]) -> socket.socket:
 
 
 def _take_descriptor(held: socket.socket) -> socket.socket:
-    """The connection of `held` in a socket of its own, while `held` goes on with a dead end."""
-    dead_end, other_end = socket.socketpair()
-    other_end.close()
-    with dead_end:
+    """The connection of `held` in a socket of its own, while `held` goes on with a dead end. Raises Busy when no more
+    files may be opened.
+    """
+    try:
         sock = held.dup()
-        # After the view Flask may send its answer, and the server shuts its socket down, counts and closes it. All of
-        # this goes on with a valid descriptor, where reads find the end and writes fail.
-        os.dup2(dead_end.fileno(), held.fileno(), inheritable=False)
+    except OSError as error:
+        raise Busy("This server has all the connections it can take", after_ms=BUSY_MS) from error
+    # After the view Flask may send its answer, and the server shuts its socket down, counts and closes it. All of this
+    # goes on with a valid descriptor, where reads find the end and writes fail.
+    os.dup2(_dead_end(), held.fileno(), inheritable=False)
     sock.setblocking(False)
     _tune(sock)
     return sock
+
+
+@cache
+def _dead_end() -> int:
+    """The descriptor of a socket that leads nowhere; one is enough."""
+    dead_end, other_end = socket.socketpair()
+    other_end.close()
+    return dead_end.detach()
 
 
 def _tune(sock: socket.socket) -> None:
