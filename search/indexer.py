@@ -18,7 +18,9 @@ from history.writer import Writer
 from search.engine import Edition
 from search.followed import BATCH_EVENTS, lagging_chats, read_news
 from search.marks import (
+    Mark,
     Misfit,
+    State,
     become_whole,
     count_behind,
     count_events,
@@ -225,32 +227,28 @@ class Indexer:
             self.stopping.wait(RETRY_SECONDS)
             return
         rebuild = Rebuild(engine, engine.reset())
-        with self.store.reading() as driver:
-            total = count_events(driver)
         next_told = 0.0
         while not (self.stopping.is_set() or self.shelf.doubt):
             with self.store.reading() as driver:
-                step = rebuild.read(driver)
+                step, total = rebuild.read(driver), count_events(driver)
                 marks = rebuild.marks_that_differ(driver) if step.is_last else []
             if step.is_last:
-                self.edition = rebuild.edition
-                self.writer.write(
-                    partial(
-                        turn_to,
-                        place=place,
-                        marks=marks,
-                        edition=rebuild.edition,
-                        misfits=rebuild.misfits,
-                        made=old.wanted,
-                    )
-                )
-                self.shelf.leave(old.place)
+                self._turn(rebuild, place, marks, old)
                 return
             rebuild.take(step)
             if time.monotonic() >= next_told:
-                self.writer.write(partial(tell_progress, done=min(rebuild.done, total), total=total))
+                self.writer.write(partial(tell_progress, done=rebuild.done, total=total))
                 next_told = time.monotonic() + TELL_SECONDS
             self._index_hinted()
+            if self.rush:
+                self.stopping.wait(PAUSE_SECONDS)
+
+    def _turn(self, rebuild: Rebuild, place: str, marks: list[Mark], old: State) -> None:
+        """One commit in SQL, and all servers search the new index."""
+        self.edition = rebuild.edition
+        turn = partial(turn_to, place=place, marks=marks, edition=self.edition, misfits=rebuild.misfits)
+        self.writer.write(partial(turn, made=old.wanted))
+        self.shelf.leave(old.place)
 
     def _look_for_rush(self) -> None:
         """Counts the hints of the last moment."""

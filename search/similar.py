@@ -34,8 +34,9 @@ WORD_LETTERS = range(3, 40)
 SHARED_WORDS = 2
 """One word in common is chance."""
 
-COMMON_SHARE = 0.1
-"""A word in more than this share of all messages tells nothing."""
+COMMON_SHARE = 0.03
+COMMON_MESSAGES = 10
+"""A word in more than this share of all messages tells nothing, unless it is only in so few."""
 
 SAID = (
     "SELECT e.seq, e.data FROM event e JOIN chat c ON c.pk = e.chat_pk "
@@ -93,7 +94,7 @@ def telling_words(engine: Engine, words: Mapping[str, int]) -> dict[str, float]:
     weights = {
         word: (1 + math.log(words[word])) * math.log(documents / count)
         for word, count in known.items()
-        if 1 < count <= max(2, documents * COMMON_SHARE)
+        if 1 < count <= max(COMMON_MESSAGES, documents * COMMON_SHARE)
     }
     best = sorted(weights, key=lambda word: (-weights[word], word))[:TELLING_WORDS]
     return {word: weights[word] for word in best}

@@ -298,6 +298,23 @@ def test_the_old_index_is_searched_while_a_new_one_is_made_and_neither_misses_an
     assert office.shelf.count() == 10
 
 
+def test_a_process_that_stands_by_turns_to_the_new_index_too(any_office: Office) -> None:
+    office = any_office
+    office.starts("coat")
+    office.waits()
+    before = office.shelf.state().place
+    other = Office(office.store, office.root)
+    other.opens()
+    assert other.asks(AGENT, "coat")["total"] == 1
+    office.wants_new_index()
+    office.waits()
+    office.starts("another coat")
+    office.waits()
+    assert other.asks(AGENT, "coat")["total"] == 2
+    assert before not in other.shelf.engines
+    other.stop()
+
+
 def test_a_process_that_died_while_it_made_a_new_index_makes_it_again(office: Office) -> None:
     office.starts("coat")
     office.waits()

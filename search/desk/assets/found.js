@@ -82,7 +82,7 @@ function hitLink({ href, author, note, date, when, thread, snippet }) {
       h("b", { dir: "auto" }, author),
       note ? h("span", { class: "tag" }, "Note") : null,
       thread === null ? null : h("span", {}, thread),
-      h("time", { title: when, dir: "auto" }, date),
+      h("time", { title: when }, h("bdi", {}, date)),
     ),
     h("span", { class: "words", dir: "auto" }, ...words),
   );
@@ -109,7 +109,7 @@ export function facetElements(facets, total, choose) {
   return Object.entries(FACETS)
     .filter(([name]) => facets[name]?.some(({ count }) => count < total))
     .map(([name, label]) =>
-      h("section", { class: name }, h("h3", {}, label), h("ul", { class: "values" }, ...facets[name].map((value) => valueElement(name, value, choose)))),
+      h("section", { class: `facet ${name}s` }, h("h3", {}, label), h("ul", { class: "values" }, ...facets[name].map((value) => valueElement(name, value, choose)))),
     );
 }
 
