@@ -22,6 +22,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import history.cli
 import history.mail.cli
+import history.mail.receive.cli
 import history.mail.routes
 import history.routes
 import resume.live.socket
@@ -370,8 +371,11 @@ class Service:
 
     @cached_property
     def receiver(self) -> Receiver:
+        return self.receiver_with(self.writer)
+
+    def receiver_with(self, writer: Writer) -> Receiver:
         rules = Rules(self.mail_addresses, self.settings.replies_trust, self.policy)
-        return Receiver(self.store, self.writer, rules, self.settings.brand, self.settings.url)
+        return Receiver(self.store, writer, rules, self.settings.brand, self.settings.url)
 
     @cached_property
     def doors_for_mail(self) -> tuple[Part, ...]:
@@ -588,6 +592,18 @@ def open_post() -> Post:
 
 
 @contextmanager
+def open_receiver() -> Iterator[Receiver]:
+    """The way in for mails, beside a running server or without one."""
+    settings = read_settings()
+    with open_writer(settings) as writer:
+        service = Service(settings)
+        try:
+            yield service.receiver_with(writer)
+        finally:
+            service.store.close()
+
+
+@contextmanager
 def open_index(settings: Settings) -> Iterator[search.cli.Index]:
     """The search index for a command, beside a running server or without one."""
     with open_writer(settings) as writer:
@@ -659,7 +675,9 @@ def main() -> None:
     commands = history.cli.make_commands(lambda: open_writer(read_settings()), lambda: read_settings().url)
     for command in commands + search.cli.make_commands(lambda: open_index(read_settings())):
         stillhere.add_command(command)
-    stillhere.add_command(history.mail.cli.make_command(open_post))
+    mail = history.mail.cli.make_command(open_post)
+    mail.add_command(history.mail.receive.cli.make_command(open_receiver))
+    stillhere.add_command(mail)
     stillhere.add_command(search.doctor.make_command(open_patient))
     stillhere()
 

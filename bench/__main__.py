@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import (
+    answers,
     comeback,
     corpus,
     engines,
@@ -49,6 +50,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "long": lambda scale, folder, *_: longchat.measure(scale, folder),
     "hostile": lambda scale, folder, *_: hostile.measure(scale, folder),
     "letters": lambda scale, *_: letters.measure(scale),
+    "answers": lambda scale, folder, *_: answers.measure(scale, folder),
 }
 
 RESULTS = Path(__file__).parent / "results"

@@ -26,6 +26,7 @@ class Scale:
     big_frames: int
     tiny_frames: int
     letter_rounds: int
+    mail_answers: int
 
 
 FULL = Scale(
@@ -48,6 +49,7 @@ FULL = Scale(
     big_frames=4_000,
     tiny_frames=1_000_000,
     letter_rounds=100,
+    mail_answers=1_000,
 )
 
 QUICK = Scale(
@@ -70,4 +72,5 @@ QUICK = Scale(
     big_frames=400,
     tiny_frames=50_000,
     letter_rounds=20,
+    mail_answers=100,
 )

@@ -30,6 +30,15 @@ def echo_server(folder: Path) -> Iterator[Reference]:
 
 
 @contextlib.contextmanager
+def lmtp_server(folder: Path) -> Iterator[Reference]:
+    """aiosmtpd that takes mails and keeps nothing, until the block ends."""
+    port = free_port()
+    command = [sys.executable, "-m", "bench.references.lmtp_server", str(port)]
+    with running(command, port, folder) as pid:
+        yield Reference(port, pid)
+
+
+@contextlib.contextmanager
 def socketio_server(folder: Path) -> Iterator[Reference]:
     """Flask-SocketIO with a fsynced commit a message, as its guide deploys it, until the block ends."""
     port = free_port()
