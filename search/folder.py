@@ -20,6 +20,15 @@ def make_private(folder: Path) -> bool:
     return not stat.st_mode & 0o022
 
 
+def sync(path: Path) -> None:
+    """Waits until the file or folder is on the disk itself."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 class Ownership:
     """The right to write in a folder: one process has it, until it releases it or ends."""
 

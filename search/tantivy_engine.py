@@ -17,7 +17,7 @@ import tantivy
 
 from history.errors import Busy
 from search.engine import SEARCH_SECONDS, Ask, Document, Edition, Facets, Hits, Key, Scope
-from search.folder import Ownership, make_private
+from search.folder import Ownership, make_private, sync
 from search.places import PLACE_FORM, read_cursor
 from search.query import Query
 from search.tantivy_documents import (
@@ -144,6 +144,7 @@ class TantivyEngine:
             self.writer.delete_documents_by_query(EDITION_QUERY)
             self.writer.add_document(edition_document(edition))
             commit(self.writer)
+            sync(self.folder)  # tantivy leaves out that its table of contents has another name now
         except BaseException:
             self.writer = None  # with all that it was given
             raise

@@ -9,7 +9,6 @@ Called by `whoosh_engine.py`.
 
 import json
 import logging
-import os
 import re
 import secrets
 import sys
@@ -22,7 +21,7 @@ from whoosh.filedb.filestore import FileStorage
 from whoosh.index import TOC
 
 from search.engine import Edition
-from search.folder import make_private
+from search.folder import make_private, sync
 from search.whoosh_writer import FILE_ENDING, SCHEMA
 
 INDEX_NAME = "MAIN"
@@ -138,15 +137,6 @@ def newest_generation(path: Path) -> int:
     if not generations:
         raise FileNotFoundError("There is no index")
     return max(generations)
-
-
-def sync(path: Path) -> None:
-    """Waits until the file or folder is on the disk itself."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def checksum(path: Path) -> int:
