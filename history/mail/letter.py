@@ -156,6 +156,8 @@ class Letter:
         notes = [Note(self.say("why", recipient=self.layout.isolated(one_line(self.recipient))))]
         if not self.reply_address and self.kind != "confirm":
             notes.append(Note(self.say("no_reply", button=self.say("button"))))
+        if self.kind != "confirm":
+            notes.append(Note(self.say("report", address=self.layout.isolated(self.from_address))))
         if self.mute_url:
             notes.append(Note(self.say("mute"), self.mute_url))
         if self.privacy_url:

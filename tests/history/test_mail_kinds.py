@@ -62,6 +62,15 @@ def test_an_address_that_nothing_proves_gets_no_word_of_the_customers() -> None:
         assert part.count("What you wrote here stands in the chat") == 3
 
 
+@pytest.mark.parametrize("kind", ["transcript", "away", "unproven"])
+def test_the_footer_says_why_who_and_whom_to_tell(kind: str) -> None:
+    letter = sample(kind, "en")
+    for part in parts_of(letter):
+        assert "because you chatted with Marlow" in part and letter.recipient in part
+        assert "This was not you? Please tell chat@example.com." in part
+        assert letter.privacy_url in part and "12 Mill Lane" in part
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_a_mail_that_asks_for_a_word_tells_nothing_of_the_chat(code: str) -> None:
     letter = sample("confirm", code)
