@@ -6,6 +6,7 @@ way a line runs is decided here (UAX 9, P2 and P3), because typst would take it 
 
 import logging
 import re
+import threading
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from history.clean import direction_of, one_line
-from history.errors import Invalid
+from history.errors import Busy, Invalid, TooBig
 from history.local_time import local_time
 from history.sentences import language_of
 from history.transcript import Transcript
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
 TEMPLATE = (Path(__file__).parent / "templates" / "transcript.typ").read_bytes()
 
+MOST_ENTRIES = 3000
+"""These take five seconds of a core and 200 MB; more would be a way to keep the server busy."""
+
+PATIENCE_SECONDS = 10
+"""How long a request waits for the PDF before it: one is drawn at a time."""
+
 ACCESSIBLE = "ua-1"
 """PDF/UA-1 (ISO 14289): can be read aloud, and every sign in it is drawn by a font."""
 
@@ -32,14 +39,18 @@ ENDLESS = re.compile(r"[^\s\u2e80-\uffef]{48}")
 
 NOT_DRAWN = re.compile(r"the text `\"(.+?)\"` could not be displayed", re.DOTALL)
 
+DRAWING = threading.Lock()
+
 log = logging.getLogger("stillhere.pdf")
 
 
 def as_pdf(transcript: Transcript, brand: str, locale: str, time_zone: str) -> bytes:
     """The transcript as a PDF. Where fonts are missing it says so on its first page, and in the log.
 
-    Raises Invalid if this server cannot make any.
+    Raises Invalid if this server cannot make any, TooBig for a transcript that is too long, Busy while others wait.
     """
+    if len(transcript.entries) > MOST_ENTRIES:
+        raise TooBig(f"A PDF holds {MOST_ENTRIES} entries at the most; ask for one `thread`, or for text or html")
     layout = Layout(local_time(language_of(locale), time_zone))
     content = document_of(transcript, one_line(brand), layout)
     typst = engine()
@@ -71,13 +82,18 @@ def fonts() -> "typst.Fonts":
 
 
 def draw(content: dict[str, Any], made_ms: int, standards: list[str]) -> bytes:
-    compiler = engine().Compiler(TEMPLATE, font_paths=fonts(), ignore_system_fonts=True)
-    drawn: bytes = compiler.compile(
-        format="pdf",
-        sys_inputs={"content": orjson.dumps(content).decode()},
-        timestamp=made_ms // 1000,
-        pdf_standards=standards,
-    )
+    if not DRAWING.acquire(timeout=PATIENCE_SECONDS):
+        raise Busy("Other PDFs are being made; please try again")
+    try:
+        compiler = engine().Compiler(TEMPLATE, font_paths=fonts(), ignore_system_fonts=True)
+        drawn: bytes = compiler.compile(
+            format="pdf",
+            sys_inputs={"content": orjson.dumps(content).decode()},
+            timestamp=made_ms // 1000,
+            pdf_standards=standards,
+        )
+    finally:
+        DRAWING.release()
     return drawn
 
 

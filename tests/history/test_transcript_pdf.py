@@ -10,10 +10,10 @@ import pytest
 import typst
 
 from history import transcript_pdf
-from history.errors import Invalid
+from history.errors import Busy, Invalid, TooBig
 from history.mail.samples import chats, sample
 from history.sentences import language_of
-from history.transcript_pdf import as_pdf
+from history.transcript_pdf import MOST_ENTRIES, as_pdf
 from tests.people import Agent, Customer
 from tests.record import Record
 from tests.servers import Server
@@ -87,6 +87,18 @@ def test_without_fonts_it_says_so_on_the_first_page(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(transcript_pdf, "fonts", lambda: only_embedded)
     assert flat("this server has no font for them") in flat(read(pdf_of("en", "日本語")))
     assert flat("has no font") not in flat(read(pdf_of("en", "plain words")))
+
+
+def test_a_chat_that_would_keep_the_server_busy_is_refused() -> None:
+    with pytest.raises(TooBig, match="one `thread`"):
+        pdf_of("en", *["x"] * (MOST_ENTRIES + 1))
+
+
+def test_one_is_drawn_at_a_time_and_who_waits_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcript_pdf, "PATIENCE_SECONDS", 0)
+    with transcript_pdf.DRAWING, pytest.raises(Busy):
+        pdf_of("en")
+    assert pdf_of("en").startswith(b"%PDF-")
 
 
 def test_without_the_extra_it_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
