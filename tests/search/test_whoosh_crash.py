@@ -16,7 +16,7 @@ import pytest
 from search import whoosh_storage
 from search.engine import Document, Key
 from search.whoosh_engine import WhooshEngine
-from tests.search.engines import whoosh
+from tests.search.engines import PATIENCE_SECONDS, whoosh
 from tests.search.index import find, message
 
 COMMITS = 100
@@ -44,7 +44,7 @@ def kept(commits: int) -> list[int]:
 
 def check_folder(folder: Path, acknowledged: int) -> int:
     """How many commits are there; raises AssertionError if that is not all that were acknowledged, each one whole."""
-    with closing(WhooshEngine(folder)) as engine:
+    with closing(WhooshEngine(folder, PATIENCE_SECONDS)) as engine:
         edition = engine.check()
         assert edition is not None and edition.commits in (acknowledged, acknowledged + 1)
         assert engine.claim()
@@ -56,6 +56,7 @@ def check_folder(folder: Path, acknowledged: int) -> int:
         return edition.commits
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the child takes no lock that another thread may have
 def test_kill_9_in_the_middle_of_commits_leaves_whole_ones(tmp_path: Path) -> None:
     """A process that is forked off commits, and is killed at some moment between two steps over files."""
     folder = tmp_path / "index"

@@ -10,14 +10,14 @@ import pytest
 from history.errors import Busy
 from search.whoosh_engine import WhooshEngine
 from search.whoosh_storage import open_folder
-from tests.search.engines import whoosh
+from tests.search.engines import PATIENCE_SECONDS, whoosh
 from tests.search.index import find, message
 
 
 def test_an_index_is_there_again_after_a_restart(tmp_path: Path) -> None:
     with whoosh(tmp_path) as engine:
         edition = engine.commit([message(1, "coat")])
-    with closing(WhooshEngine(tmp_path)) as again:
+    with closing(WhooshEngine(tmp_path, PATIENCE_SECONDS)) as again:
         assert again.check() == edition
         assert find(again, "coat") == [1]
 
@@ -64,7 +64,7 @@ def test_whoever_opens_an_altered_segment_notices(engine: WhooshEngine, tmp_path
     whole = file.read_bytes()
     for broken in (whole[:40] + bytes([whole[40] ^ 1]) + whole[41:], whole[:-1], whole[:3], b""):
         file.write_bytes(broken)
-        with closing(WhooshEngine(tmp_path / "index")) as reader:
+        with closing(WhooshEngine(tmp_path / "index", PATIENCE_SECONDS)) as reader:
             with pytest.raises(Busy):
                 find(reader, "coat")
             assert reader.doubt
@@ -77,21 +77,21 @@ def test_what_was_deleted_leaves_the_disk_with_the_same_commit(engine: WhooshEng
 
 
 def test_only_one_process_writes_an_index(engine: WhooshEngine, tmp_path: Path) -> None:
-    with closing(WhooshEngine(tmp_path / "index")) as other:
+    with closing(WhooshEngine(tmp_path / "index", PATIENCE_SECONDS)) as other:
         assert not other.claim()
         engine.close()
         assert other.claim()
 
 
 def test_another_process_sees_what_was_committed(engine: WhooshEngine, tmp_path: Path) -> None:
-    with closing(WhooshEngine(tmp_path / "index")) as reader:
+    with closing(WhooshEngine(tmp_path / "index", PATIENCE_SECONDS)) as reader:
         for seq in range(1, 20):
             engine.commit([message(seq, "coat", at=seq)])
             assert find(reader, "coat")[0] == seq
 
 
 def test_another_process_notices_that_the_index_was_made_again(engine: WhooshEngine, tmp_path: Path) -> None:
-    with closing(WhooshEngine(tmp_path / "index")) as reader:
+    with closing(WhooshEngine(tmp_path / "index", PATIENCE_SECONDS)) as reader:
         engine.commit([message(1, "coat")])
         assert find(reader, "coat") == [1]
         engine.reset()
@@ -109,7 +109,7 @@ def test_what_others_could_have_written_is_not_trusted(tmp_path: Path) -> None:
         engine.commit([message(1, "coat")])
     tmp_path.chmod(0o777)
     (tmp_path / "notes.txt").write_text("not ours")
-    with closing(WhooshEngine(tmp_path)) as engine:
+    with closing(WhooshEngine(tmp_path, PATIENCE_SECONDS)) as engine:
         assert engine.check() is None
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
     assert (tmp_path / "notes.txt").exists()
