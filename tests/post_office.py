@@ -163,6 +163,11 @@ class PostOffice:
         with MailBoxUnencrypted("127.0.0.1", self.imap).login(user, PASSWORD) as mailbox:
             return [mail.obj.as_bytes() for mail in mailbox.fetch(mark_seen=False)]
 
+    def flagged_of(self, user: str) -> list[str]:
+        """The texts of mails that are flagged for a person."""
+        with MailBoxUnencrypted("127.0.0.1", self.imap).login(user, PASSWORD) as mailbox:
+            return [mail.text.strip() for mail in mailbox.fetch("FLAGGED", mark_seen=False)]
+
     def first_mail_of(self, user: str) -> bytes:
         """Waits for one."""
         deadline = time.monotonic() + PATIENCE_S

@@ -88,6 +88,7 @@ def test_the_answer_is_found_in_a_mailbox(record: Record, serve: Serve, office: 
     office.hand_in(ALEX, str(mail["Reply-To"]), "Once more")
     robin.sees("Once more")
     assert robin.texts()[-2:] == ["Found in a mailbox", "Once more"]
+    assert office.flagged_of(OWN_BOX) == ["Without a reply address"]
 
 
 def test_an_address_that_we_have_not_made_is_refused_by_our_own_server(
