@@ -1,8 +1,8 @@
 """Takes a request's socket away from its WSGI server: the loop serves it, the request thread is free.
 
-The live route uses this around a plain `@sock.route` view, where Flask-Sock keeps the routing and the handshake, and
-the long poll in the place of an answer. gunicorn (gthread) or Werkzeug keeps a dead end in the place of the socket. No
-frame is read or written here.
+The live route uses this around a plain `@sock.route` view, where Flask-Sock keeps the routing and has its handshake
+answered here, and the long poll in the place of an answer. gunicorn (gthread) or Werkzeug keeps a dead end in the place
+of the socket. No frame is read or written here.
 """
 
 import os
