@@ -36,6 +36,12 @@ FORMAT = f"1 {unicodedata.unidata_version}"
 BLANK = "\x1f"
 """Stands between tags: no tag has it."""
 
+LONG_LENGTHS = (16, 32, 64, 128)
+LONG_TAGS = tuple(f"@{length}" for length in LONG_LENGTHS)
+"""Tags of long messages: a long phrase is looked for in these only, as tantivy is slow in finding out that a phrase of
+a hundred equal words is in none of the short ones.
+"""
+
 CACHED_TAGS = 4096
 
 
@@ -74,9 +80,11 @@ def open_index(folder: Path) -> tantivy.Index:
 def indexed(document: Document) -> tantivy.Document:
     key = document.key
     lying = tantivy.Document()
-    add_words(lying, cuts(document.text))
+    found = cuts(document.text)
+    add_words(lying, found)
     tags, shown = joined(document.tags)
-    lying.add_text(TAGS, tags)
+    lengths = LONG_TAGS[: length_class(sum(cut.length for cut in found))]
+    lying.add_text(TAGS, BLANK.join((tags, *lengths)) if lengths else tags)
     lying.add_text(CUSTOMER, document.customer_id)
     lying.add_text(MONTH, month_at(document.at_ms))
     lying.add_text(SHOWN, shown)
@@ -86,6 +94,11 @@ def indexed(document: Document) -> tantivy.Document:
     lying.add_unsigned(SEQ, key.seq)
     lying.add_float(FRESH, freshness(document.at_ms))
     return lying
+
+
+def length_class(words: int) -> int:
+    """How many of LONG_TAGS a message of so many words has, or a phrase of so many words asks for."""
+    return sum(words >= length for length in LONG_LENGTHS)
 
 
 @lru_cache(CACHED_TAGS)

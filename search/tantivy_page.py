@@ -6,7 +6,8 @@ read as are needed to be sure: some more than a page, and four times as many if 
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import tantivy
 from tantivy import Order
@@ -15,12 +16,12 @@ from search.engine import EXACT_HITS, Ask, Facets, Hits
 from search.places import PLACE_FORM, Rank, chat_of, hit_at, read_cursor, write_cursor
 from search.query import Sort
 from search.tantivy_documents import AT, BLANK, CHAT, FRESH, MONTH, SEQ, SHOWN, STREAM
-from search.tantivy_query import all_of, between
+from search.tantivy_query import all_of, between, in_chats
 
 MORE = 4
 """So many times as many hits are read when those before were too few."""
 
-BUCKETS = 50_000
+BUCKETS = 60_000
 """tantivy counts at most about so many groups; more are counted here."""
 
 GROUPS = 5_000
@@ -52,17 +53,15 @@ def count_of(searcher: tantivy.Searcher, query: tantivy.Query) -> int:
 def page_of(found: Found, ask: Ask, cut: bool) -> Hits:
     """The part of it that is asked for."""
     ranks, is_whole = shown_ranks(found, ask)
-    chats = count_chats(found)
-    items = tuple(
-        hit_at(place, score, chats[chat_of(place)] if ask.collapse else 1) for score, place in ranks[: ask.limit]
-    )
+    by_chat = count_chats(found) if ask.facets else None
+    in_chat = hits_in(found, {chat_of(place) for _, place in ranks}) if ask.collapse else {}
     return Hits(
         total=found.total,
-        chats=len(chats),
-        items=items,
+        chats=number_of_chats(found) if by_chat is None or found.total > EXACT_HITS else len(by_chat),
+        items=tuple(hit_at(place, score, in_chat.get(chat_of(place), 1)) for score, place in ranks[: ask.limit]),
         next=write_cursor(ranks[ask.limit - 1]) if len(ranks) > ask.limit else None,
         partial=cut or not is_whole,
-        facets=facets_of(found, chats) if ask.facets else None,
+        facets=facets_of(found, by_chat) if by_chat is not None else None,
     )
 
 
@@ -136,24 +135,39 @@ def places_of(searcher: tantivy.Searcher, addresses: list[tantivy.DocAddress]) -
     return [PLACE_FORM.pack(*place) for place in zip(*values, strict=True)]
 
 
-def count_chats(found: Found) -> Counter[int]:
+def number_of_chats(found: Found) -> int:
+    """Counted by those with several hits, as the others have one each; estimated for more than EXACT_HITS hits."""
+    if found.total > EXACT_HITS:
+        return round(found.searcher.cardinality(found.query, CHAT))
+    if found.total > BUCKETS:
+        return len(count_chats(found))
+    return found.total - sum(count - 1 for _, count in groups(found, CHAT, BUCKETS, least=2))
+
+
+def count_chats(found: Found) -> dict[int, int]:
     """Chat → how many hits are in it; of the newest EXACT_HITS hits if there are more."""
     if found.total <= BUCKETS:
-        return Counter({int(chat): count for chat, count in groups(found, CHAT, BUCKETS)})
+        return {int(chat): count for chat, count in groups(found, CHAT, BUCKETS)}
     hits = found.searcher.search(found.query, EXACT_HITS, count=False, order_by_field=AT).hits
     chats = found.searcher.fast_field_values(CHAT, [address for _, address in hits])
     return Counter(int(chat) for chat in chats if chat is not None)
 
 
-def facets_of(found: Found, chats: Counter[int]) -> Facets:
+def hits_in(found: Found, chats: Collection[int]) -> dict[int, int]:
+    """How many hits are in each of these few chats."""
+    of_these = replace(found, query=all_of([found.query, in_chats(chats)]))
+    return {int(chat): count for chat, count in groups(of_these, CHAT, len(chats) + 1)}
+
+
+def facets_of(found: Found, by_chat: dict[int, int]) -> Facets:
     tags: Counter[str] = Counter()
     for shown, count in groups(found, SHOWN, GROUPS):
         tags.update(dict.fromkeys(shown.split(BLANK), count))
-    return Facets(chats, dict(groups(found, MONTH, GROUPS)), tags)
+    return Facets(by_chat, dict(groups(found, MONTH, GROUPS)), tags)
 
 
-def groups(found: Found, name: str, size: int) -> list[tuple[str, int]]:
-    """(value of the field, how many hits have it)"""
-    terms = {"terms": {"field": name, "size": size}}
+def groups(found: Found, name: str, size: int, least: int = 1) -> list[tuple[str, int]]:
+    """(value of the field, how many hits have it), of values with at least so many."""
+    terms = {"terms": {"field": name, "size": size, "min_doc_count": least}}
     buckets = found.searcher.aggregate(found.query, {"groups": terms})["groups"]["buckets"]
     return [(bucket["key"], bucket["doc_count"]) for bucket in buckets]

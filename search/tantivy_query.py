@@ -14,7 +14,7 @@ from history.models import INTERNAL, PUBLIC
 from search.engine import EXPANSIONS, Scope
 from search.query import AllOf, AnyOf, ChatIs, Clause, InChats, Not, Query, Tagged, Words
 from search.stems import STEM_MARK
-from search.tantivy_documents import AT, CHAT, CUSTOMER, SCHEMA, STEMS, STREAM, TAGS, TEXT
+from search.tantivy_documents import AT, CHAT, CUSTOMER, LONG_TAGS, SCHEMA, STEMS, STREAM, TAGS, TEXT, length_class
 
 WEAKER = 0.5
 """The score of a word that stands for another, beside the word itself."""
@@ -67,10 +67,7 @@ class Wording:
         if words.near:
             return tantivy.Query.fuzzy_term_query(SCHEMA, TEXT, words.terms[0], words.near)
         names = [words.whole] if words.whole else []
-        if len(words.terms) > 1:
-            found = [tantivy.Query.phrase_query(SCHEMA, TEXT, list(words.terms))]
-        else:
-            found = [term(words.terms[0])]
+        found = [phrase(words.terms)] if len(words.terms) > 1 else [term(words.terms[0])]
         found += map(term, names)
         found += (tantivy.Query.boost_query(term(name), WEAKER) for name in words.also)
         return any_of(found)
@@ -84,6 +81,12 @@ class Wording:
 def term(name: str) -> tantivy.Query:
     """A word or a stem."""
     return tantivy.Query.term_query(SCHEMA, STEMS if name.startswith(STEM_MARK) else TEXT, name)
+
+
+def phrase(terms: tuple[str, ...]) -> tantivy.Query:
+    together = tantivy.Query.phrase_query(SCHEMA, TEXT, list(terms))
+    longest = length_class(len(terms))
+    return all_of([together, condition(TAGS, LONG_TAGS[longest - 1])]) if longest else together
 
 
 def all_of(wanted: Sequence[tantivy.Query], unwanted: Sequence[tantivy.Query] = ()) -> tantivy.Query:
