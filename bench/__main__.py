@@ -26,6 +26,7 @@ from bench import (
     longchat,
     lookup,
     machine,
+    post,
     relevance,
     table,
 )
@@ -51,6 +52,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "hostile": lambda scale, folder, *_: hostile.measure(scale, folder),
     "letters": lambda scale, *_: letters.measure(scale),
     "answers": lambda scale, folder, *_: answers.measure(scale, folder),
+    "post": lambda scale, folder, *_: post.measure(scale, folder),
 }
 
 RESULTS = Path(__file__).parent / "results"

@@ -27,6 +27,7 @@ class Scale:
     tiny_frames: int
     letter_rounds: int
     mail_answers: int
+    mails: int
 
 
 FULL = Scale(
@@ -50,6 +51,7 @@ FULL = Scale(
     tiny_frames=1_000_000,
     letter_rounds=100,
     mail_answers=1_000,
+    mails=2_000,
 )
 
 QUICK = Scale(
@@ -73,4 +75,5 @@ QUICK = Scale(
     tiny_frames=50_000,
     letter_rounds=20,
     mail_answers=100,
+    mails=200,
 )

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, func, select, true, update
+from sqlalchemy import ColumnElement, Row, case, select, update
 from sqlmodel import SQLModel
 
 from history.db import Driver, Transaction
@@ -21,7 +21,6 @@ from history.mail import pauses
 from history.mail.events import scope_of, suppressed
 from history.mail.limits import MailLimits
 from history.mail.results import Result
-from history.mail.tables import Attempt
 from history.times import HOUR_MS, MINUTE_MS
 
 LEASE_MS = MINUTE_MS
@@ -34,12 +33,46 @@ JITTER_PART = 0.2
 
 ITEM = SQLModel.metadata.tables["outbox_item"]
 CHAT = SQLModel.metadata.tables["chat"]
-PARTICIPANT = SQLModel.metadata.tables["participant"]
 PAUSE = SQLModel.metadata.tables["mail_pause"]
-ITS_CHAT = CHAT.c.pk == ITEM.c.chat_pk
-LAST_THREAD_CLOSED = ITS_CHAT & (CHAT.c.thread == ITEM.c.thread) & (CHAT.c.status == "closed")
 
-UNSETTLED = {"leased", "started", "uncertain"}
+OURS = (
+    "id = ? AND lease_owner = ? AND (state IN ('started', 'uncertain') "
+    "OR id IN (SELECT id FROM outbox_item WHERE id = ? FOR_UPDATE_SKIPPING))"
+)
+"""The condition that an item is a claim's, and that nobody else is changing it; once its body went out nobody does. A
+worker writes about many mails in one commit, and so does whoever withdraws them: if the worker waited for a row while
+it holds others, each could wait for the other."""
+
+WANTED = (
+    "CASE kind WHEN 'transcript' THEN EXISTS (SELECT 1 FROM chat WHERE chat.pk = outbox_item.chat_pk "
+    "AND chat.thread = outbox_item.thread AND chat.status = 'closed') "
+    "WHEN 'away' THEN EXISTS (SELECT 1 FROM chat JOIN participant ON participant.chat_pk = chat.pk "
+    "WHERE chat.pk = outbox_item.chat_pk AND chat.thread = outbox_item.thread AND chat.status <> 'closed' "
+    "AND participant.role = 'customer' AND participant.read < coalesce(?, outbox_item.upto_seq)) ELSE 1 = 1 END"
+)
+"""The condition that an item's mail is to go out still, as the chat is now; for an away mail up to a seq."""
+
+UNSETTLED = "state IN ('leased', 'started', 'uncertain')"
+START = (
+    "UPDATE outbox_item SET state = 'started', started_ms = ?, lease_until_ms = ?, body = ?, digest = ?, "  # noqa: S608
+    f"rendered_rev = ?, upto_seq = coalesce(?, upto_seq) WHERE {OURS} AND state = 'leased' AND lease_until_ms > ? "
+    "AND (resends > 0 OR EXISTS (SELECT 1 FROM chat WHERE chat.pk = outbox_item.chat_pk AND chat.head = ?)) "
+    f"AND {WANTED}"
+)
+"""What is sent once more in doubt has the same bytes, whatever has been said meanwhile."""
+GIVE_BACK = (
+    f"UPDATE outbox_item SET state = CASE WHEN {WANTED} THEN 'ready' ELSE 'cancelled' END, "  # noqa: S608
+    f"done_ms = CASE WHEN {WANTED} THEN NULL ELSE ? END, attempts = attempts - 1, body = NULL "
+    f"WHERE {OURS} AND state = 'leased'"
+)
+WAIT = f"UPDATE outbox_item SET state = 'ready', reason = ?, attempts = attempts - 1 WHERE {OURS} AND {UNSETTLED}"  # noqa: S608
+LATER = (
+    "UPDATE outbox_item SET state = 'ready', reason = ?, due_ms = ?, started_ms = NULL, done_ms = NULL "  # noqa: S608
+    f"WHERE {OURS} AND {UNSETTLED}"
+)
+FINISH = f"UPDATE outbox_item SET state = ?, reason = ?, body = NULL, done_ms = ? WHERE {OURS} AND {UNSETTLED}"  # noqa: S608
+DOUBT = f"UPDATE outbox_item SET state = ?, reason = ?, done_ms = ? WHERE {OURS} AND {UNSETTLED}"  # noqa: S608
+ADD_ATTEMPT = "INSERT INTO attempt (item_id, number, at_ms, phase, code, answer) VALUES (?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +169,7 @@ def health(driver: Driver, now_ms: int) -> Health:
 
 
 def free(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The condition on an item that it fulfils another, and that nobody else is changing it at this moment.
-
-    A worker writes about many mails in one commit, and so does whoever withdraws them: if the worker waited for a row
-    while it holds others, each could wait for the other. SQLite's writer is alone.
-    """
+    """The condition on an item that it fulfils another, and that nobody else is changing it at this moment."""
     return ITEM.c.id.in_(select(ITEM.c.id).where(condition).correlate(None).with_for_update(skip_locked=True))
 
 
@@ -219,48 +248,35 @@ def start(transaction: Transaction, claim: Claim, rendered: Rendered, now_ms: in
     False if the lease is gone, the mail is not wanted any more, or the chat says something else than the mail. A
     reopen, or a look at the message, that commits first wins.
     """
-    says_so = select(CHAT.c.pk).where(ITS_CHAT, CHAT.c.head == rendered.head).exists()
-    again = ITEM.c.resends > 0  # the same bytes, whatever has been said meanwhile
-    return move(
+    return changed(
         transaction,
-        claim,
-        {"leased"},
-        (ITEM.c.lease_until_ms > now_ms)
-        & (says_so | again)
-        & wanted(ITEM.c.upto_seq if rendered.upto_seq is None else rendered.upto_seq),
-        state="started",
-        started_ms=now_ms,
-        lease_until_ms=now_ms + lease_ms,
-        body=rendered.body,
-        digest=hashlib.sha256(rendered.body).hexdigest(),
-        rendered_rev=rendered.head,
-        upto_seq=func.coalesce(rendered.upto_seq, ITEM.c.upto_seq),
+        START,
+        now_ms,
+        now_ms + lease_ms,
+        rendered.body,
+        hashlib.sha256(rendered.body).hexdigest(),
+        rendered.head,
+        rendered.upto_seq,
+        *ours(claim),
+        now_ms,
+        rendered.head,
+        rendered.upto_seq,
     )
 
 
-def wanted(upto_seq: int | ColumnElement[int]) -> ColumnElement[bool]:
-    """The condition that the item's mail is to go out still, as the chat is now."""
-    open_thread = ITS_CHAT & (CHAT.c.thread == ITEM.c.thread) & (CHAT.c.status != "closed")
-    unread = (PARTICIPANT.c.role == "customer") & (PARTICIPANT.c.chat_pk == CHAT.c.pk) & (PARTICIPANT.c.read < upto_seq)
-    return case(
-        (ITEM.c.kind == "transcript", select(CHAT.c.pk).where(LAST_THREAD_CLOSED).exists()),
-        (ITEM.c.kind == "away", select(CHAT.c.pk).where(open_thread, unread).exists()),
-        else_=true(),
-    )
+def ours(claim: Claim) -> tuple[str, str, str]:
+    """The values of OURS."""
+    return claim.id, claim.lease_owner, claim.id
+
+
+def changed(transaction: Transaction, statement: str, *values: Any) -> bool:
+    """Whether the statement has changed the item. False if somebody else decided, or is about to."""
+    return transaction.driver.run(statement, *values) == 1
 
 
 def give_back(transaction: Transaction, claim: Claim, now_ms: int) -> bool:
     """Undoes a claim that the fence refused. The next renders anew, unless nobody wants the mail any more."""
-    still = wanted(ITEM.c.upto_seq)
-    return move(
-        transaction,
-        claim,
-        {"leased"},
-        state=case((still, "ready"), else_="cancelled"),
-        done_ms=case((still, None), else_=now_ms),
-        attempts=ITEM.c.attempts - 1,
-        body=None,
-    )
+    return changed(transaction, GIVE_BACK, None, None, now_ms, *ours(claim))
 
 
 def leave(transaction: Transaction, owner: str, but: Collection[str] = ()) -> None:
@@ -276,39 +292,21 @@ def settle(transaction: Transaction, claim: Claim, result: Result, now_ms: int, 
     """
     pauses.follow(transaction, claim.domain, result, now_ms, jitter)
     if result.fate == "wait":  # the next may have the same number: this one was no try
-        uncounted = ITEM.c.attempts - 1
-        return move(transaction, claim, UNSETTLED, state="ready", reason=result.answer, attempts=uncounted)
-    transaction.db.add(
-        Attempt(
-            item_id=claim.id,
-            number=claim.attempts,
-            at_ms=now_ms,
-            phase=result.phase,
-            code=result.code,
-            answer=result.answer,
-        )
-    )
+        return changed(transaction, WAIT, result.answer, *ours(claim))
+    attempt = claim.id, claim.attempts, now_ms, result.phase, result.code, result.answer
+    transaction.driver.run(ADD_ATTEMPT, *attempt)
     if result.fate != "later":
         return finish(transaction, claim, result.fate, result.answer, now_ms)
     if claim.attempts >= MOST_ATTEMPTS:
         return finish(transaction, claim, "dead", result.answer, now_ms)
-    return move(
-        transaction,
-        claim,
-        UNSETTLED,
-        state="ready",
-        reason=result.answer,
-        due_ms=now_ms + retry_delay_ms(claim.attempts, jitter),
-        started_ms=None,
-        done_ms=None,
-    )
+    due_ms = now_ms + retry_delay_ms(claim.attempts, jitter)
+    return changed(transaction, LATER, result.answer, due_ms, *ours(claim))
 
 
 def finish(transaction: Transaction, claim: Claim, state: str, answer: str, now_ms: int) -> bool:
     """The item's last state. Its bytes, a key to the chat, stay only while the outcome is unknown."""
     reason = "" if state == "sent" else answer
-    body = ITEM.c.body if state == "uncertain" else None
-    return move(transaction, claim, UNSETTLED, state=state, reason=reason, body=body, done_ms=now_ms)
+    return changed(transaction, DOUBT if state == "uncertain" else FINISH, state, reason, now_ms, *ours(claim))
 
 
 def retry_delay_ms(attempts: int, jitter: float) -> int:
@@ -316,20 +314,3 @@ def retry_delay_ms(attempts: int, jitter: float) -> int:
     beyond = max(0, attempts - len(RETRY_DELAYS_MS))
     delay_ms = RETRY_DELAYS_MS[min(attempts, len(RETRY_DELAYS_MS)) - 1] << beyond
     return int(min(delay_ms, LONGEST_DELAY_MS) * (1 + JITTER_PART * jitter))
-
-
-def move(
-    transaction: Transaction,
-    claim: Claim,
-    states: set[str],
-    condition: ColumnElement[bool] | None = None,
-    **values: Any,
-) -> bool:
-    """Changes the item if it is in one of `states` and still the claim's. False if somebody else decided, or is about
-    to; once its body went out nobody else does.
-    """
-    its = ITEM.c.id == claim.id
-    ours = its & ITEM.c.state.in_(states) & (ITEM.c.lease_owner == claim.lease_owner)
-    ours &= free(its) | ITEM.c.state.in_({"started", "uncertain"})
-    where = ours if condition is None else ours & condition
-    return transaction.connection.execute(update(ITEM).where(where).values(**values)).rowcount == 1
