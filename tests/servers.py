@@ -107,6 +107,12 @@ class Server:
         self.keys.clear()
         self.start()
 
+    def workers(self) -> list[int]:
+        """The processes that serve, as the system knows them."""
+        assert self.process is not None, "only what runs has processes"
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
     def check_log(self) -> None:
         """Nothing unforeseen happened: the server writes a traceback only for its own mistakes."""
         log = self.log.read_text()

@@ -21,13 +21,6 @@ SPARE, CROWD = 12, 60
 PATIENCE_S = 30
 
 
-def worker_of(server: Server) -> int:
-    assert server.process is not None
-    pid = server.process.pid
-    (worker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(worker)
-
-
 def files_of(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
@@ -37,7 +30,7 @@ def test_without_files_for_more_those_who_are_there_go_on(serve_postgres: Serve,
     ann = Customer(record, "Ann").starts(server, "Hello")
     robin = Agent(record, "Robin").signs_in(server)
     robin.accepts(ann.chat)
-    worker = worker_of(server)
+    (worker,) = server.workers()
     usual = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (files_of(worker) + SPARE, usual[1]))
     with ExitStack() as crowd:
@@ -53,7 +46,7 @@ def test_without_files_for_more_those_who_are_there_go_on(serve_postgres: Serve,
     ben = Customer(record, "Ben").starts(server, "Hello")
     ben.says("I got in")
     assert ann.connections == robin.connections == 1, "somebody was turned out"
-    assert worker_of(server) == worker, "the server has begun anew"
+    assert server.workers() == [worker], "the server has begun anew"
     ann.catches_up(robin.copy.high)
     assert check(record.lines, read_dump(server.database_url)) == []
 

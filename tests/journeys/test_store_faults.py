@@ -83,13 +83,6 @@ def locked(server: Server) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
-def workers_of(server: Server) -> list[int]:
-    """The processes that serve."""
-    assert server.process is not None, "only what runs has processes"
-    pid = server.process.pid
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def log_of(server: Server) -> Path:
     """SQLite's write-ahead log."""
     return Path(f"{server.database_url.removeprefix('sqlite:///')}-wal")
@@ -100,14 +93,14 @@ def failing_syncs(server: Server) -> Iterator[None]:
     """The disk takes what is written, and says that it could not keep it."""
     if reason := power_cut.why_not():
         pytest.skip(f"no disk can fail on this machine: {reason}")
-    with power_cut.syncs_fail(workers_of(server), log_of(server)):
+    with power_cut.syncs_fail(server.workers(), log_of(server)):
         yield
 
 
 @contextmanager
 def full_disk(server: Server) -> Iterator[None]:
     """The server's files cannot grow: its write-ahead log is as long as a file may be."""
-    workers = workers_of(server)
+    workers = server.workers()
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)
     for worker in workers:
         resource.prlimit(worker, resource.RLIMIT_FSIZE, (log_of(server).stat().st_size, usual[1]))
