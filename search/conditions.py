@@ -3,14 +3,17 @@ viewer may see. Called by `finding.py` before an engine is asked: an engine only
 """
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from history.access import Viewer
 from history.db import Driver
+from search.engine import SEARCH_SECONDS
 from search.facts import name_parts
 from search.query import AllOf, AnyOf, ChatIs, Clause, InChats, Not, Query
+from search.words import WORD_LETTERS, fold
 
 NOTHING = InChats(frozenset())
 
@@ -18,7 +21,14 @@ ID_LETTERS = range(8, 37)
 """A chat is known by the beginning of its id, too."""
 
 ID = re.compile(r"[0-9a-f-]+")
+ASCII_WORD = re.compile("[a-z0-9]+")
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*")
+
+NAMES_COMPARED = 20_000
+"""So many names, those of the newest people, are compared one by one at most."""
+
+CLOCK_EVERY = 1000
+"""How many names are compared between two looks at the clock."""
 
 NAMES_OF_SIGNS = {"sqlite": "name GLOB '*[^ -~]*'", "postgresql": "name ~ '[^ -~]'"}
 """Names that SQL cannot compare as the tokenizer does: accents, other scripts."""
@@ -33,12 +43,16 @@ RATED = "c.pk IN (SELECT chat_pk FROM thread WHERE score = ?)"
 SPEAKS = "c.customer_id IN (SELECT id FROM customer WHERE lower(locale) = ? OR lower(locale) LIKE ?)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asker:
-    """Who asks, on which snapshot."""
+    """Who asks, on which snapshot, and until when names may be compared one by one."""
 
     driver: Driver
     viewer: Viewer
+    until: float
+    """By `time.monotonic`."""
+    cut: bool = False
+    """There was no time for all names."""
 
     def chats(self, where: str, *params: Any) -> InChats:
         """The chats that the viewer may see and of which `where` holds, in SQL over a row `c` of chat."""
@@ -50,10 +64,13 @@ class Asker:
         return InChats(frozenset(pk for (pk,) in found))
 
 
-def resolve(driver: Driver, viewer: Viewer, query: Query) -> Query:
-    """The query with each condition on chats as the chats that meet it."""
-    asker = Asker(driver, viewer)
-    return replace(query, where=AllOf(tuple(resolved(asker, clause) for clause in query.where.clauses)))
+def resolve(driver: Driver, viewer: Viewer, query: Query) -> tuple[Query, bool]:
+    """The query with each condition on chats as the chats that meet it; and whether some chats may be missing, as
+    there was no time to compare all names.
+    """
+    asker = Asker(driver, viewer, time.monotonic() + SEARCH_SECONDS)
+    where = AllOf(tuple(resolved(asker, clause) for clause in query.where.clauses))
+    return replace(query, where=where), asker.cut
 
 
 def resolved(asker: Asker, clause: Clause) -> Clause:
@@ -77,12 +94,12 @@ def state(asker: Asker, value: str) -> Clause:
 
 def agent(asker: Asker, value: str) -> Clause:
     """Chats in which such an agent took part."""
-    ids = [value[1:]] if value.startswith("@") else people(asker.driver, "agent", value)
+    ids = [value[1:]] if value.startswith("@") else people(asker, "agent", value)
     return asker.chats(TOOK_PART, asker.driver.list_param(ids)) if ids else NOTHING
 
 
 def customer(asker: Asker, value: str) -> Clause:
-    ids = [value[1:]] if value.startswith("@") else [value, *people(asker.driver, "customer", value)]
+    ids = [value[1:]] if value.startswith("@") else [value, *people(asker, "customer", value)]
     return asker.chats("c.customer_id IN_LIST", asker.driver.list_param(ids))
 
 
@@ -112,11 +129,28 @@ CONDITIONS: dict[str, Callable[[Asker, str], Clause]] = {
 }
 
 
-def people(driver: Driver, table: str, name: str) -> list[str]:
+def people(asker: Asker, table: str, name: str) -> list[str]:
     """The ids of the customers or agents whose name has all these words."""
     wanted = name_parts(name)
     if not wanted:
         return []
     longest = max(wanted, key=len)  # letters and digits only, so nothing in it is a wildcard
-    maybe = f"SELECT id, name FROM {table} WHERE lower(name) LIKE ? OR {NAMES_OF_SIGNS[driver.dialect]}"  # noqa: S608
-    return [id for id, name in driver.rows(maybe, f"%{longest}%") if wanted <= name_parts(name)]
+    driver = asker.driver
+    alike = driver.rows(f"SELECT id, name FROM {table} WHERE lower(name) LIKE ?", f"%{longest}%")  # noqa: S608
+    found = [id for id, name in alike if has_words(name, longest, wanted)]
+    others = f"SELECT id, name FROM {table} WHERE {NAMES_OF_SIGNS[driver.dialect]} ORDER BY created_ms DESC LIMIT ?"  # noqa: S608
+    for number, (id, name) in enumerate(driver.rows(others, NAMES_COMPARED), 1):
+        if number == NAMES_COMPARED or (number % CLOCK_EVERY == 0 and time.monotonic() > asker.until):
+            asker.cut = True
+            break
+        if has_words(name, longest, wanted):
+            found.append(id)
+    return list(dict.fromkeys(found))
+
+
+def has_words(name: str, longest: str, wanted: frozenset[str]) -> bool:
+    """`wanted <= name_parts(name)`, but a hundred times faster for most names."""
+    folded, _ = fold(name)
+    if folded.isascii():
+        return wanted <= {word[:WORD_LETTERS] for word in ASCII_WORD.findall(folded)}
+    return longest in folded and wanted <= name_parts(name)

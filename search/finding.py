@@ -66,11 +66,13 @@ def find(store: Store, engine: Engine, viewer: Viewer, asked: Mapping[str, str],
     question = read_question(asked, viewer, now_ms)
     with store.reading() as driver:
         scope = scope_of(driver, viewer)
-        query = resolve(driver, viewer, question.query)
+        query, cut = resolve(driver, viewer, question.query)
     try:
         found = answer(store, engine.search, viewer, question, query, scope)
     except NoIndex:
         return {**answer(store, Recent(store).search, viewer, question, query, scope), "degraded": True}
+    if cut:
+        found["partial"] = True
     if not (found["total"] or question.cursor or found.get("partial")):
         found["suggestion"] = suggestion(engine, question.text, query, scope)
     return found

@@ -58,7 +58,7 @@ def similar_chats(store: Store, engine: Engine, viewer: Viewer, place: Place) ->
             weights = telling_words(engine, own_words(driver, place.chat_pk))
             if len(weights) < SHARED_WORDS:
                 return []
-            query = resolve(driver, viewer, query_for(place, weights))
+            query, _ = resolve(driver, viewer, query_for(place, weights))
         hits = engine.search(
             query, Scope(streams=frozenset({PUBLIC})), Ask("best", limit=CHATS_LOOKED_AT, collapse=True)
         )
