@@ -5,9 +5,9 @@ import pytest
 from history.mail.receive.cutting import Cut, cut, ours
 from history.mail.receive.html_text import text_of_html
 from history.mail.receive.reading import MOST_TEXT_BYTES
-from tests.history.replies import ADDRESS, BRAND, MARKER, OURS, REPLY_DOMAIN, Reply, replies
+from tests.history.replies import ADDRESS, BRAND, MARKER, OURS, REPLY_ADDRESS, Reply, replies
 
-WE = ours((ADDRESS, REPLY_DOMAIN, "https://chat.marlow.example/link"), (BRAND,), (MARKER,))
+WE = ours((ADDRESS, REPLY_ADDRESS, "https://chat.marlow.example/link"), (BRAND,), (MARKER,))
 
 EXACT_SHARE = 0.97
 
@@ -59,6 +59,7 @@ def test_an_answer_without_anything_else_is_whole() -> None:
         "Dear Marlow & Finch,\nthe lid came at 10:30:\n- green\n- new",
         "Mine is the iPhone 12.\n\nIt was sent with the iPhone, was it not?",
         "From: Hull\nTo: Norwich\nWeight: 2 kg",
+        "info@marlow.example 10:10 23.11.2026:\n> chat@marlow.example.net and other.chat@marlow.example are not theirs",
         "Marlow & Finchley is another shop at 10:10 on 23.11.2026:\n> as they say",
     ],
 )

@@ -11,11 +11,12 @@ links, or the line above which answers are to be written. It is then one of thes
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
 from history.clean import BIDI_CONTROLS
+from history.mail.addresses import TOKEN_PLACE
 from history.mail.receive.phone_lines import is_phone_line
 
 QUOTED = re.compile(r"^\s{0,2}>")
@@ -36,21 +37,25 @@ FEWEST_DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """By what a quote of our mails is known: parts of addresses, our names, and the lines above which answers are to
-    be written. All are compared as `plain` makes them."""
+    """By what quotes of our mails are known, in lines as `plain` makes them."""
 
-    addresses: tuple[str, ...]
-    names: tuple[str, ...]
-    markers: tuple[str, ...] = ()
+    known: re.Pattern[str]
+    """Finds one of our addresses or names."""
+    markers: frozenset[str]
+    """The lines above which answers are to be written."""
 
     def stands_in(self, line: str) -> bool:
         """Whether a plain line names us."""
-        return any(part in line for part in self.addresses) or any(has_word(line, name) for name in self.names)
+        return self.known.search(line) is not None
 
 
-def ours(addresses: Sequence[str], names: Sequence[str], markers: Sequence[str] = ()) -> Ours:
-    """As `Ours`, from what people write."""
-    return Ours(*(tuple(filter(None, map(plain, some))) for some in (addresses, names, markers)))
+def ours(addresses: Iterable[str], names: Iterable[str], markers: Iterable[str] = ()) -> Ours:
+    """From what people write. An address may have `{token}` in it, which stands for any token."""
+    known = [re.escape(plain(said)) for said in (*addresses, *names) if plain(said)]
+    any_of = "|".join(known).replace(re.escape(TOKEN_PLACE), "[a-z2-7]+")
+    return Ours(
+        re.compile(rf"(?<![\w.+-])(?:{any_of})(?!\w|[.-]\w)" if known else r"(?!)"), frozenset(map(plain, markers))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +80,6 @@ def plain(line: str) -> str:
     """A line for comparing: without what cannot be seen, stars, and the differences between wide and narrow signs."""
     seen = UNSEEN.sub("", unicodedata.normalize("NFKC", line))
     return " ".join(seen.split()).casefold()
-
-
-def has_word(line: str, name: str) -> bool:
-    return name in line and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", line) is not None
 
 
 def letters(text: str) -> str:

@@ -5,13 +5,12 @@ Whoever calls answers "taken" only when `receive` has returned, so nothing is ac
 refusal is a StillhereError, whose sentence the sender's own server tells them; nothing is ever mailed back.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 from history.db import Store
 from history.errors import NotFound
-from history.mail.addresses import TOKEN_PLACE, find_bounced, find_reply, reply_token_in
+from history.mail.addresses import find_bounced, find_reply, reply_token_in
 from history.mail.receive.answers import Arrival, Rules, take_answer
 from history.mail.receive.automatic import automatic_because
 from history.mail.receive.cutting import Cut, Ours, cut, ours
@@ -38,15 +37,8 @@ class Receiver:
     def ours(self) -> Ours:
         """By what quotes of our mails are known, in all languages."""
         markers = [language_of(code).say("away_marker") for code in CODES]
-        return ours((*self.own_addresses, f"{self.public_url}/link"), (self.brand,), markers)
-
-    @property
-    def own_addresses(self) -> Iterator[str]:
-        """The sender, and what all reply addresses have in common behind their token."""
         addresses = self.rules.addresses
-        yield addresses.sender
-        if addresses.reply:
-            yield addresses.reply.partition(TOKEN_PLACE)[2]
+        return ours((addresses.sender, addresses.reply, f"{self.public_url}/link"), (self.brand,), markers)
 
     def check_recipient(self, address: str) -> None:
         """Refuses what nobody reads, before the mail itself travels. Raises NotFound, Erased.

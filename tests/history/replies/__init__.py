@@ -14,8 +14,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 BRAND, ADDRESS = "Marlow & Finch", "chat@marlow.example"
-REPLY_DOMAIN = "@reply.marlow.example"
-WORDS = {"{B}": BRAND, "{A}": ADDRESS, "{R}": f"r+{'abcde23456' * 2}kk7xyz{REPLY_DOMAIN}"}
+REPLY_ADDRESS = "r+{token}@reply.marlow.example"
+WORDS = {"{B}": BRAND, "{A}": ADDRESS, "{R}": REPLY_ADDRESS.format(token="abcde23456" * 2 + "kk7xyz")}
 MARKER = "write your answer above this line"
 
 CASE = re.compile(r"^#### (.*)\n", re.MULTILINE)
