@@ -67,7 +67,7 @@ GIVE_BACK = (
 )
 WAIT = f"UPDATE outbox_item SET state = 'ready', reason = ?, attempts = attempts - 1 WHERE {OURS} AND {UNSETTLED}"  # noqa: S608
 LATER = (
-    "UPDATE outbox_item SET state = 'ready', reason = ?, due_ms = ?, started_ms = NULL, done_ms = NULL "  # noqa: S608
+    "UPDATE outbox_item SET state = 'ready', reason = ?, due_ms = ?, done_ms = NULL "  # noqa: S608
     f"WHERE {OURS} AND {UNSETTLED}"
 )
 FINISH = f"UPDATE outbox_item SET state = ?, reason = ?, body = NULL, done_ms = ? WHERE {OURS} AND {UNSETTLED}"  # noqa: S608

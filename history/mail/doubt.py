@@ -26,7 +26,7 @@ IN_DOUBT = (
 )
 TAKEN = "UPDATE outbox_item SET state = 'sent', reason = '', body = NULL WHERE id = ? AND state = 'uncertain'"
 SEND_AGAIN = (
-    "UPDATE outbox_item SET state = 'ready', reason = ?, due_ms = ?, started_ms = NULL, done_ms = NULL, "
+    "UPDATE outbox_item SET state = 'ready', reason = ?, due_ms = ?, done_ms = NULL, "
     "resends = resends + ? WHERE id = ? AND state = 'uncertain'"
 )
 DROP_BODY = "UPDATE outbox_item SET body = NULL WHERE id = ? AND state = 'uncertain'"

@@ -67,6 +67,7 @@ class OutboxItem(SQLModel, table=True):
     resends: int = 0
     """How often it was sent again while its outcome was unknown."""
     started_ms: int | None = Field(default=None, sa_type=BigInteger)
+    """When its body last went out; kept when that failed, as `mail/restored.py` goes by it."""
     done_ms: int | None = Field(default=None, sa_type=BigInteger)
 
 

@@ -320,6 +320,21 @@ def test_an_older_backup_sends_nothing_again_that_may_have_been_sent(
     assert len(mail_server.orders.taken) == 2, "the old one once, the new one once"
 
 
+def test_a_restart_after_a_refusal_is_no_older_backup(
+    scene: Scene, smtp: MailSettings, mail_server: MailServer, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    habits = Habits(last_mail=LastMail(tmp_path / "last-mail"))
+    mail_server.orders.dot = "451 4.3.0 later"
+    scene.closed_chat()
+    worker = start_worker(smtp, habits=habits)
+    wait_until(lambda: scene.attempts() != [])
+    worker.stop()
+    mail_server.orders.dot = "250 taken"
+    sql(scene, "UPDATE outbox_item SET due_ms = 0")
+    start_worker(smtp, habits=habits)
+    wait_until(lambda: states(scene) == ["sent"])
+
+
 @pytest.mark.parametrize("at", ["claim", "start", "settle"])
 def test_a_store_that_is_busy_at_any_commit_doubles_and_loses_nothing(
     scene: Scene,
