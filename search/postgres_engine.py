@@ -25,7 +25,6 @@ from search.places import read_cursor
 from search.postgres_page import (
     EVERYWHERE,
     NO_SCORE,
-    RECENT,
     Wanted,
     hits_in,
     in_order,
@@ -45,7 +44,7 @@ IDENTITY_BITS = 62
 
 SHARES = (0.3, 0.7, 1.0)
 """After how much of its time a search must know its words, must have gathered what is found, else looks among the
-newest messages only, and must be over.
+newest or oldest messages only, and must be over.
 """
 
 SEARCH_SETTINGS = (
@@ -171,7 +170,7 @@ class PostgresEngine:
             except QueryCanceled:
                 cursor.execute(AFTER_TIMEOUT.format(ms=ms_until(over)))
             try:
-                return replace(hits_in(cursor, wanted, RECENT), partial=True)
+                return replace(hits_in(cursor, wanted, wanted.edge), partial=True)
             except QueryCanceled:
                 return replace(nothing, partial=True)
 
@@ -249,8 +248,8 @@ def all_hits(cursor: Cursor, wanted: Wanted) -> Hits:
         return hits
     if wanted.ask.sort != "best" and not wanted.ask.collapse:
         return in_order(cursor, wanted, hits)
-    recent = hits_in(cursor, wanted, RECENT)
-    return replace(hits, items=recent.items, next=recent.next)
+    edge = hits_in(cursor, wanted, wanted.edge)
+    return replace(hits, items=edge.items, next=edge.next)
 
 
 def score_in(cursor: Cursor, query: Query) -> Condition:

@@ -3,7 +3,7 @@
 
 All that is found is gathered once, up to EXACT_HITS, and then counted, grouped and put in order. Of what is found more
 often a page of the newest or oldest is read from the index that is in that order; else it is looked for among the
-newest messages, and marked as partial.
+newest messages only, and marked as partial.
 """
 
 import math
@@ -28,8 +28,10 @@ from search.postgres_query import Condition, any_of
 from search.postgres_tables import BLANK, quoted
 from search.query import Words
 
-RECENT_MESSAGES = 50_000
-"""So many of the newest messages are looked through where all are too many, or take too long."""
+EDGE_MESSAGES = 10_000
+"""So many of the newest messages, or of the oldest if these are wanted first, are looked through where all are too
+many, or take too long.
+"""
 
 WEAKER = 0.5
 """What a word that stands for another gives, beside the word itself."""
@@ -51,8 +53,7 @@ ORDERS = {
 CHAT_ORDERS = {"new": "at_ms DESC, chat_pk DESC", "old": "at_ms, chat_pk"}
 
 EVERYWHERE = "message"
-NEWEST = "(SELECT * FROM message ORDER BY {order} LIMIT {limit})"
-RECENT = NEWEST.format(order=ORDERS["new"], limit=RECENT_MESSAGES)
+EDGE = "(SELECT * FROM message ORDER BY {order} LIMIT {limit})"
 
 FOUND = (
     "WITH found AS MATERIALIZED (SELECT at_ms, chat_pk, stream, seq, month, shown, {score} AS score "
@@ -99,6 +100,11 @@ class Wanted:
     @property
     def order(self) -> str:
         return ORDERS[self.ask.sort]
+
+    @property
+    def edge(self) -> str:
+        """Where it is looked for if there is no time for everywhere."""
+        return EDGE.format(order=ORDERS["old" if self.ask.sort == "old" else "new"], limit=EDGE_MESSAGES)
 
     @property
     def behind(self) -> Condition:
