@@ -6,8 +6,9 @@ read as are needed to be sure: some more than a page, and four times as many if 
 
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import tantivy
 from tantivy import Order
@@ -53,15 +54,15 @@ def count_of(searcher: tantivy.Searcher, query: tantivy.Query) -> int:
 def page_of(found: Found, ask: Ask, cut: bool) -> Hits:
     """The part of it that is asked for."""
     ranks, is_whole = shown_ranks(found, ask)
-    by_chat = count_chats(found) if ask.facets else None
+    facets = facets_of(found) if ask.facets else None
     in_chat = hits_in(found, {chat_of(place) for _, place in ranks}) if ask.collapse else {}
     return Hits(
         total=found.total,
-        chats=number_of_chats(found) if by_chat is None or found.total > EXACT_HITS else len(by_chat),
+        chats=number_of_chats(found) if facets is None or found.total > EXACT_HITS else len(facets.by_chat),
         items=tuple(hit_at(place, score, in_chat.get(chat_of(place), 1)) for score, place in ranks[: ask.limit]),
         next=write_cursor(ranks[ask.limit - 1]) if len(ranks) > ask.limit else None,
         partial=cut or not is_whole,
-        facets=facets_of(found, by_chat) if by_chat is not None else None,
+        facets=facets,
     )
 
 
@@ -140,34 +141,36 @@ def number_of_chats(found: Found) -> int:
     if found.total > EXACT_HITS:
         return round(found.searcher.cardinality(found.query, CHAT))
     if found.total > BUCKETS:
-        return len(count_chats(found))
-    return found.total - sum(count - 1 for _, count in groups(found, CHAT, BUCKETS, least=2))
+        return len(chats_of_newest(found))
+    (several,) = groups(found, {CHAT: BUCKETS}, least=2)
+    return found.total - sum(count - 1 for count in several.values())
 
 
-def count_chats(found: Found) -> dict[int, int]:
-    """Chat → how many hits are in it; of the newest EXACT_HITS hits if there are more."""
-    if found.total <= BUCKETS:
-        return {int(chat): count for chat, count in groups(found, CHAT, BUCKETS)}
+def chats_of_newest(found: Found) -> Counter[int]:
+    """Chat → how many of the newest EXACT_HITS hits are in it."""
     hits = found.searcher.search(found.query, EXACT_HITS, count=False, order_by_field=AT).hits
     chats = found.searcher.fast_field_values(CHAT, [address for _, address in hits])
     return Counter(int(chat) for chat in chats if chat is not None)
 
 
-def hits_in(found: Found, chats: Collection[int]) -> dict[int, int]:
+def hits_in(found: Found, chats: Collection[int]) -> dict[Any, int]:
     """How many hits are in each of these few chats."""
     of_these = replace(found, query=all_of([found.query, in_chats(chats)]))
-    return {int(chat): count for chat, count in groups(of_these, CHAT, len(chats) + 1)}
+    return groups(of_these, {CHAT: len(chats) + 1})[0]
 
 
-def facets_of(found: Found, by_chat: dict[int, int]) -> Facets:
+def facets_of(found: Found) -> Facets:
+    """By chat, those of the newest EXACT_HITS hits are counted if there are more."""
+    few = found.total <= BUCKETS
+    months, shown, *chats = groups(found, {MONTH: GROUPS, SHOWN: GROUPS} | ({CHAT: BUCKETS} if few else {}))
     tags: Counter[str] = Counter()
-    for shown, count in groups(found, SHOWN, GROUPS):
-        tags.update(dict.fromkeys(shown.split(BLANK), count))
-    return Facets(by_chat, dict(groups(found, MONTH, GROUPS)), tags)
+    for names, count in shown.items():
+        tags.update(dict.fromkeys(names.split(BLANK), count))
+    return Facets(chats[0] if few else chats_of_newest(found), months, tags)
 
 
-def groups(found: Found, name: str, size: int, least: int = 1) -> list[tuple[str, int]]:
-    """(value of the field, how many hits have it), of values with at least so many."""
-    terms = {"terms": {"field": name, "size": size, "min_doc_count": least}}
-    buckets = found.searcher.aggregate(found.query, {"groups": terms})["groups"]["buckets"]
-    return [(bucket["key"], bucket["doc_count"]) for bucket in buckets]
+def groups(found: Found, sizes: Mapping[str, int], least: int = 1) -> list[dict[Any, int]]:
+    """For each field, with the most values that it can have: value → how many hits have it, if that are so many."""
+    terms = {name: {"terms": {"field": name, "size": size, "min_doc_count": least}} for name, size in sizes.items()}
+    counted = found.searcher.aggregate(found.query, terms)
+    return [{bucket["key"]: bucket["doc_count"] for bucket in counted[name]["buckets"]} for name in sizes]
