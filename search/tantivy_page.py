@@ -54,6 +54,8 @@ def count_of(searcher: tantivy.Searcher, query: tantivy.Query) -> int:
 def page_of(found: Found, ask: Ask, cut: bool) -> Hits:
     """The part of it that is asked for."""
     ranks, is_whole = shown_ranks(found, ask)
+    if found.is_late():
+        return uncounted(found, ask, ranks)
     facets = facets_of(found) if ask.facets else None
     in_chat = hits_in(found, {chat_of(place) for _, place in ranks}) if ask.collapse else {}
     return Hits(
@@ -63,6 +65,19 @@ def page_of(found: Found, ask: Ask, cut: bool) -> Hits:
         next=write_cursor(ranks[ask.limit - 1]) if len(ranks) > ask.limit else None,
         partial=cut or not is_whole,
         facets=facets,
+    )
+
+
+def uncounted(found: Found, ask: Ask, ranks: list[Rank]) -> Hits:
+    """A page without time for what is counted beside it."""
+    shown = ranks[: ask.limit]
+    return Hits(
+        total=found.total,
+        chats=len({chat_of(place) for _, place in shown}),
+        items=tuple(hit_at(place, score) for score, place in shown),
+        next=write_cursor(shown[-1]) if len(ranks) > ask.limit else None,
+        partial=True,
+        facets=Facets({}, {}, {}) if ask.facets else None,
     )
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from history.errors import Busy
+from search.engine import Ask
+from search.parser import parse
 from search.tantivy_engine import TantivyEngine
 from search.tantivy_files import META_FILE
 from tests.search.engines import tantivy
-from tests.search.index import find, message
+from tests.search.index import EVERYTHING, START_MS, find, message
 
 
 @pytest.fixture
@@ -90,6 +92,13 @@ def test_a_commit_that_fails_leaves_nothing(engine: TantivyEngine) -> None:
     assert engine.check() == before and find(engine, "coat") == [1]
     engine.commit([message(2, "coat")])
     assert find(engine, "coat") == [2, 1]
+
+
+def test_a_search_without_time_shows_its_page_and_counts_no_further(engine: TantivyEngine) -> None:
+    engine.commit([message(seq, "coat", chat=seq) for seq in (1, 2, 3)])
+    engine.search_seconds = 0.0
+    hits = engine.search(parse("coat", START_MS, "c1"), EVERYTHING, Ask(limit=2, collapse=True, facets=True))
+    assert hits.partial and hits.total == 3 and [hit.key.seq for hit in hits.items] == [3, 2] and hits.next
 
 
 def test_the_folder_is_for_our_eyes_only(tmp_path: Path) -> None:
