@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -73,19 +74,23 @@ def soak(folder: Path, url: str, scale: Scale, seed: int) -> Report:
     report, began = Report(), time.monotonic()
     store = Store(url)
     writer = Writer(store, partial(journal.apply, POLICY), only_answer)
-    writer.start()
+    clock = Writer(store, partial(journal.apply, POLICY), only_answer)  # moves time on, in commits of its own
+
+    for each in (writer, clock):
+        each.start()
     try:
         close_chats(writer, scale.mails)
         with nursery() as place:
             port, log = begin_sink(place, folder, seed, scale)
             crew = Crew(place, scale.workers, url, port, str(log.path))
-            everything_is_sent(store, writer, log, crew, scale.mails)
-            reopened = race(writer, crew, scale.reopens, seed, report)
-            everything_is_sent(store, writer, log, crew, scale.mails)
+            everything_is_sent(store, clock, log, crew, scale.mails)
+            reopened = race(writer, clock, crew, scale.reopens, seed, report)
+            everything_is_sent(store, clock, log, crew, scale.mails)
             report.kills = crew.lost
         judge(store, log, scale, reopened, report)
     finally:
-        writer.stop()
+        for each in (writer, clock):
+            each.stop()
         store.close()
     report.seconds = time.monotonic() - began
     return report
@@ -145,7 +150,7 @@ def act(place: Place, action: str) -> Act:
     return Act(place, new_id(), action, {})
 
 
-def everything_is_sent(store: Store, writer: Writer, log: SinkLog, crew: Crew, mails: int) -> None:
+def everything_is_sent(store: Store, clock: Writer, log: SinkLog, crew: Crew, mails: int) -> None:
     """Waits until nothing is under way. What would wait for long is due at once: time is no part of this test."""
     moved, count = time.monotonic(), -1
     while True:
@@ -161,7 +166,7 @@ def everything_is_sent(store: Store, writer: Writer, log: SinkLog, crew: Crew, m
             return
         if time.monotonic() - moved > STALL_S:
             raise AssertionError(f"{row and row[0]} mails are stuck, {count} of {mails} were taken")
-        writer.write(hurry)
+        hurries(clock)
         time.sleep(LOOK_S)
 
 
@@ -172,12 +177,17 @@ HURRY = (
 END_PAUSES = "DELETE FROM mail_pause WHERE domain IN (SELECT domain FROM mail_pause FOR_UPDATE_SKIPPING)"
 
 
+def hurries(clock: Writer) -> None:
+    with suppress(Busy):
+        clock.write(hurry)
+
+
 def hurry(transaction: Transaction) -> None:
     transaction.driver.run(END_PAUSES)
     transaction.driver.run(HURRY, transaction.now_ms, transaction.now_ms)
 
 
-def race(writer: Writer, crew: Crew, reopens: int, seed: int, report: Report) -> Reopened:
+def race(writer: Writer, clock: Writer, crew: Crew, reopens: int, seed: int, report: Report) -> Reopened:
     """Threads end and are reopened at once, again and again, while their mails are claimed, made and sent."""
     each = -(-reopens // RACERS)
     places = writer.write(lambda t: [begin_chat(t, number) for number in range(RACERS * CHATS_A_RACER)])
@@ -187,7 +197,7 @@ def race(writer: Writer, crew: Crew, reopens: int, seed: int, report: Report) ->
         ]
         while not all(racer.done() for racer in racers):
             crew.look_after()
-            writer.write(hurry)
+            hurries(clock)
             time.sleep(LOOK_S)
     acked = {at: ms for racer in racers for at, ms in racer.result().items()}
     report.reopens = len(acked)
