@@ -37,6 +37,9 @@ READ_BEGIN = {
 }
 """What begins a snapshot; psycopg says BEGIN by itself."""
 
+UNDONE = ("40P01", "40001")
+"""PostgreSQL's codes for a deadlock and for transactions that cannot be put in order."""
+
 log = logging.getLogger("stillhere.store")
 
 
@@ -185,6 +188,11 @@ def make_engine(url: str) -> Engine:
     engine = create_engine(parsed, pool_size=16, max_overflow=16, isolation_level="READ COMMITTED")
     event.listen(engine, "begin", begin_postgres)
     return engine
+
+
+def gave_way(error: BaseException) -> bool:
+    """Whether the database chose this transaction to be undone, as it and another waited for each other."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None) in UNDONE
 
 
 def prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

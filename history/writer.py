@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from history.db import Store, Transaction, begin_writing, commit
+from history.db import Store, Transaction, begin_writing, commit, gave_way
 from history.errors import Busy, StillhereError
 from history.times import now_ms
 
@@ -30,6 +30,9 @@ read and answered meanwhile."""
 
 WAITING_LIMIT = 20_000
 """How many writes may wait before new ones are refused as busy."""
+
+GIVEN_WAY = 3
+"""How often a commit gives way to others before those in it hear that the store is busy."""
 
 T = TypeVar("T")
 Done = Callable[[Any], None]
@@ -142,7 +145,7 @@ class Writer:
         if not batch:
             return
         try:
-            outcomes, commits = self._transact(batch)
+            outcomes, commits = self._transact_patiently(batch)
         except self.store.errors as error:
             log.error("a commit failed: %s", error)
             busy = Busy("The store did not take it; please try again", after_ms=1000)
@@ -159,6 +162,17 @@ class Writer:
             self.committed([], [(batch[0], refusal)])
             return
         self.committed(commits, list(zip(batch, outcomes, strict=True)))
+
+    def _transact_patiently(self, batch: list[Entry | Job]) -> tuple[list[Any], list[Any]]:
+        """Again, a few times, where the database has undone all of it to let another process pass."""
+        for _ in range(GIVEN_WAY):
+            try:
+                return self._transact(batch)
+            except self.store.errors as error:
+                if not gave_way(error):
+                    raise
+                log.warning("a commit gave way to another, and is tried again")
+        return self._transact(batch)
 
     def _transact(self, batch: list[Entry | Job]) -> tuple[list[Any], list[Any]]:
         """The batch in one transaction, on a connection that is kept as long as it works."""
@@ -191,7 +205,7 @@ class Writer:
             if commands:
                 outcomes += self.apply(transaction, commands)
                 commands = []
-            outcomes.append(run_job(transaction, item))
+            outcomes.append(run_job(transaction, item, self.store.errors))
         if commands:
             outcomes += self.apply(transaction, commands)
         return outcomes
@@ -204,15 +218,15 @@ class Raised:
     error: BaseException
 
 
-def run_job(transaction: Transaction, job: Job) -> Any:
-    """Runs a job in a savepoint, so that its failure undoes only itself."""
+def run_job(transaction: Transaction, job: Job, of_store: tuple[type[BaseException], ...]) -> Any:
+    """Runs a job in a savepoint, so that its failure undoes only itself; but failures `of_store` are all's."""
     before = len(transaction.commits)
     try:
         with transaction.connection.begin_nested():
             result = job.work(transaction)
             transaction.db.flush()
             return result
-    except DBAPIError:
+    except (DBAPIError, *of_store):
         raise
     except Exception as error:
         del transaction.commits[before:]
