@@ -1,21 +1,18 @@
 """The floor plan: settings, wiring, and the `stillhere` command. Nobody imports this but the server and the command."""
 
-import gc
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, NoReturn, Protocol
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import click
 from flask import Flask, request
 from flask_sock import Sock
-from gunicorn.app.base import BaseApplication
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -42,20 +39,21 @@ from history.db import Store
 from history.errors import StillhereError, Unauthorized
 from history.idle import idle_watch
 from history.keys import read_or_make_key
-from history.mail.addresses import MailAddresses, check_pattern
+from history.mail.addresses import MailAddresses
 from history.mail.cli import Post
 from history.mail.limits import MailLimits
+from history.mail.options import MailOptions
 from history.mail.prepare import House
 from history.mail.receive import originals
 from history.mail.receive.answers import Rules
 from history.mail.receive.receiver import Receiver
 from history.mail.restored import LastMail
 from history.mail.send import Carrier, Files
-from history.mail.smtp import Connection, MailSettings
+from history.mail.smtp import Connection
 from history.mail.unread import unread_watch
 from history.mail.worker import Habits, MailWorker
 from history.outbox import MailPolicy
-from history.patient_worker import PatientWorker
+from history.serving import Part, Server
 from history.times import DAY_MS, SECOND_MS, now_ms
 from history.watch import Watch
 from history.writer import Answer, Writer, only_answer
@@ -75,23 +73,13 @@ from search.shelf import Shelf
 
 BODY_BYTES = 128 * 1024
 
-COLLECT_AFTER = (50_000, 20, 20)
-"""New objects before Python looks for cycles, of which there are few: its own 700 are two messages' worth."""
-
 DEMO = {"brand": "Marlow & Finch", "settle_seconds": 10}
 """What the demo sets differently, unless it is set already."""
 
 DEMO_AGENT = ("Robin", "robin@localhost.example")
 
 
-def check_extra(value: str, module: str, extra: str) -> str:
-    """`value`, if it is empty or the package that it needs is here."""
-    if value and find_spec(module) is None:
-        raise ValueError(f"needs an extra: pip install stillhere[{extra}]")
-    return value
-
-
-class Settings(BaseSettings):
+class Settings(MailOptions, BaseSettings):
     """Everything that can be set, from environment variables with the prefix STILLHERE_. Mistakes stop the start."""
 
     model_config = SettingsConfigDict(env_prefix="STILLHERE_", frozen=True)
@@ -121,49 +109,6 @@ class Settings(BaseSettings):
         0, ge=0, description="After how much quiet behind an agent's word a chat warns that it will close; 0: never"
     )
     idle_close_seconds: int = Field(300, ge=1, description="How long after that warning the chat closes")
-    mail_from: str = Field("chat@localhost.example", description="The sender of mails")
-    reply_address: str = Field(
-        "", description="Where answers to mails go, such as r+{token}@reply.example.com; empty: nowhere"
-    )
-    bounce_address: str = Field(
-        "", description="Where bounces go, such as b+{token}@bounce.example.com; empty: to the sender"
-    )
-    postal_address: str = Field("", description="The postal address in the footer of mails")
-    privacy_url: str = Field("", description="The privacy notice that the footer of mails leads to")
-    smtp_host: str = Field("", description="The mail server; empty: mails are files in the folder, seen at /outbox")
-    smtp_port: int = Field(587, ge=1, le=65535, description="The mail server's port")
-    smtp_user: str = Field("", description="The mail server's user, if it wants one")
-    smtp_password: str = Field("", description="The mail server's password")
-    smtp_tls: Literal["starttls", "implicit", "none"] = Field("starttls", description="How mail is encrypted")
-    smtp_utf8: bool = Field(
-        False, description="Whether the mail server takes addresses with letters beyond ASCII before the @"
-    )
-    away_mail_seconds: int = Field(
-        120, ge=0, description="After how long an unread answer is mailed to the customer; 0: never"
-    )
-    mails_per_network: int = Field(
-        20, ge=1, description="Mails a day that customers of one network may cause to addresses that nothing proves"
-    )
-    mail_success_reports: bool = Field(
-        False, description="Whether the mail server is asked to report what was delivered, which settles mails in doubt"
-    )
-    mail_in_doubt: Literal["resend", "hold"] = Field(
-        "resend", description="A mail that may or may not have been taken: sent once more after 15 minutes, or held"
-    )
-    replies_listen: str = Field(
-        "",
-        description="Where your mail server hands over mails by LMTP or SMTP: HOST:PORT or unix:PATH; empty: nowhere",
-    )
-    replies_trust: str = Field(
-        "", description="Your mail server's name in its Authentication-Results; empty: no sender counts as proven"
-    )
-    imap_host: str = Field("", description="The server of a mailbox in which mails arrive; empty: none is looked into")
-    imap_port: int = Field(993, ge=1, le=65535, description="The mailbox server's port")
-    imap_user: str = Field("", description="The mailbox's user")
-    imap_password: str = Field("", description="The mailbox's password")
-    imap_tls: Literal["implicit", "starttls", "none"] = Field("implicit", description="How the mailbox is encrypted")
-    imap_folder: str = Field("INBOX", description="The mailbox's folder")
-    imap_seconds: float = Field(20, gt=0, description="How often the mailbox is looked into")
     messages_per_second: float = Field(5, gt=0, description="Messages a device may send, in the long run")
     messages_burst: int = Field(20, ge=1, description="Messages a device may send at once")
     frames_per_second: float = Field(20, gt=0, description="Frames a connection may send, in the long run")
@@ -189,26 +134,6 @@ class Settings(BaseSettings):
         if value and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/")):
             raise ValueError("must be an address such as https://chat.example.com")
         return value.rstrip("/")
-
-    @field_validator("reply_address", "bounce_address")
-    @classmethod
-    def check_token_address(cls, value: str) -> str:
-        if value:
-            check_pattern(value)
-        return value
-
-    @field_validator("replies_listen")
-    @classmethod
-    def check_replies_listen(cls, value: str) -> str:
-        host, _, port = value.rpartition(":")
-        if value and not (value.startswith("unix:/") or (host and port.isdecimal())):
-            raise ValueError("must be HOST:PORT or unix:/PATH")
-        return check_extra(value, "aiosmtpd", "replies")
-
-    @field_validator("imap_host")
-    @classmethod
-    def check_imap_host(cls, value: str) -> str:
-        return check_extra(value, "imap_tools", "replies")
 
     @field_validator("secret_keys")
     @classmethod
@@ -239,14 +164,6 @@ class Settings(BaseSettings):
     @property
     def engine(self) -> EngineName:
         return engine_name(self.search_engine, self.is_sqlite)
-
-
-class Part(Protocol):
-    """What runs in the background of a process."""
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -349,16 +266,7 @@ class Service:
         settings = self.settings
         if not settings.smtp_host:
             return self.files
-        server = MailSettings(
-            name=self.policy.domain,
-            host=settings.smtp_host,
-            port=settings.smtp_port,
-            user=settings.smtp_user,
-            password=settings.smtp_password,
-            tls=settings.smtp_tls,
-            success_reports=settings.mail_success_reports,
-        )
-        return Connection(server)
+        return Connection(settings.smtp(self.policy.domain))
 
     @cached_property
     def mail(self) -> MailWorker:
@@ -386,18 +294,9 @@ class Service:
 
             doors.append(Listener(self.receiver, settings.replies_listen, self.policy.domain))
         if settings.imap_host:
-            from history.mail.receive.mailbox import MailboxSettings, mailbox_watch
+            from history.mail.receive.mailbox import mailbox_watch
 
-            mailbox = MailboxSettings(
-                host=settings.imap_host,
-                port=settings.imap_port,
-                user=settings.imap_user,
-                password=settings.imap_password,
-                tls=settings.imap_tls,
-                folder=settings.imap_folder,
-                every_s=settings.imap_seconds,
-            )
-            doors.append(mailbox_watch(self.receiver, mailbox))
+            doors.append(mailbox_watch(self.receiver, settings.mailbox()))
         return tuple(doors)
 
     @cached_property
@@ -496,49 +395,6 @@ def create_app(settings: Settings, *, demo: bool = False) -> tuple[Flask, Servic
     return app, service
 
 
-class Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn with threads for requests; each process has its own service, made after the fork."""
-
-    def __init__(self, settings: Settings, *, demo: bool, when_ready: Callable[[], None]) -> None:
-        self.settings, self.demo, self.when_ready = settings, demo, when_ready
-        self.service: Service | None = None
-        super().__init__()
-
-    def load_config(self) -> None:
-        options = {
-            "bind": f"{self.settings.host}:{self.settings.port}",
-            "workers": self.settings.workers,
-            "worker_class": PatientWorker,
-            "threads": self.settings.threads,
-            "worker_connections": self.settings.max_connections,
-            "backlog": 4096,
-            "graceful_timeout": 10,
-            "loglevel": "warning",
-            "control_socket_disable": True,
-            "when_ready": lambda _server: self.when_ready(),
-            "post_worker_init": self.begin,
-            "worker_exit": self.end,
-        }
-        for name, value in options.items():
-            self.cfg.set(name, value)
-
-    def begin(self, _worker: object) -> None:
-        if self.service:
-            # What is loaded stays: the collector need not look at it again and again, least of all while many arrive.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(*COLLECT_AFTER)
-            self.service.start()
-
-    def end(self, _server: object, _worker: object) -> None:
-        if self.service:
-            self.service.stop()
-
-    def load(self) -> Flask:
-        app, self.service = create_app(self.settings, demo=self.demo)
-        return app
-
-
 def read_settings(**changes: Any) -> Settings:
     """The settings from the environment, with `changes` over them. A mistake ends the command with its name."""
     try:
@@ -625,7 +481,13 @@ def open_patient() -> Iterator[search.doctor.Patient]:
 
 def serve_with(settings: Settings, *, demo: bool, greeting: str) -> None:
     prepare(settings)
-    Server(settings, demo=demo, when_ready=lambda: click.echo(greeting)).run()
+    options = {
+        "bind": f"{settings.host}:{settings.port}",
+        "workers": settings.workers,
+        "threads": settings.threads,
+        "worker_connections": settings.max_connections,
+    }
+    Server(options, lambda: create_app(settings, demo=demo), lambda: click.echo(greeting)).run()
 
 
 class Commands(click.Group):

@@ -205,7 +205,7 @@ class Writer:
             if commands:
                 outcomes += self.apply(transaction, commands)
                 commands = []
-            outcomes.append(run_job(transaction, item, self.store.errors))
+            outcomes.append(run_job(transaction, item, (DBAPIError, *self.store.errors)))
         if commands:
             outcomes += self.apply(transaction, commands)
         return outcomes
@@ -226,7 +226,7 @@ def run_job(transaction: Transaction, job: Job, of_store: tuple[type[BaseExcepti
             result = job.work(transaction)
             transaction.db.flush()
             return result
-    except (DBAPIError, *of_store):
+    except of_store:
         raise
     except Exception as error:
         del transaction.commits[before:]
