@@ -11,7 +11,7 @@ run: .venv/run
 
 test: .venv/dev
 	$(BIN)/python -m tests.set_up
-	$(BIN)/pytest -n 3 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv/dev
 	$(BIN)/ruff format --check .

@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session as DbSession
 
@@ -27,6 +25,7 @@ BUSY_TIMEOUT_MS = 10_000
 CHECKPOINT_PAGES = 8000
 """SQLite moves its write-ahead log into the file after so many pages; measured best for even commit times."""
 
+MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 7_465_739
 """The number of the advisory lock under which PostgreSQL's schema is brought up to date."""
 
@@ -134,14 +133,26 @@ class Store:
 
     def migrate(self) -> None:
         """Brings the schema up to date; safe to repeat."""
+        if self._is_current():
+            return
+        from alembic import command  # it takes as long to load as a third of all else, and is seldom needed
+        from alembic.config import Config
+
         config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.set_main_option("script_location", str(MIGRATIONS))
         with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
             if self.dialect == "postgresql":
                 # servers that start together on an empty database take turns
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    def _is_current(self) -> bool:
+        with self.engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return False
+            version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        return version == newest_migration()
 
     @contextmanager
     def reading(self) -> Iterator[Driver]:
@@ -174,6 +185,11 @@ class Store:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def newest_migration() -> str:
+    """The revision of the newest migration: the number that its file's name begins with."""
+    return max(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def make_engine(url: str) -> Engine:

@@ -16,9 +16,6 @@ from babel.numbers import format_decimal
 FOLDER = Path(__file__).parent / "languages"
 CODES = tuple(sorted(file.stem for file in FOLDER.glob("*.toml")))
 
-DEFAULT = Locale("en", "GB")
-"""For English without a country, and for languages that we do not speak: 22 November 2026, 23:47."""
-
 OTHER_DIGITS = {"arab": str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")}
 """By CLDR's names of the digits. Babel knows which a country uses, but writes with ours."""
 
@@ -68,13 +65,15 @@ class Language:
 
 @lru_cache(maxsize=256)
 def language_of(locale: str) -> Language:
-    """The language for a locale such as `de-AT`; English where we do not speak it."""
+    """The language for a locale such as `de-AT`; where we do not speak it, and for English without a country, that of
+    Britain: 22 November 2026, 23:47.
+    """
     try:
         parsed = Locale.parse(locale.replace("_", "-"), sep="-")
     except (UnknownLocaleError, ValueError):
-        parsed = DEFAULT
-    if parsed.language not in CODES or str(parsed) == "en":
-        parsed = DEFAULT
+        parsed = None
+    if parsed is None or parsed.language not in CODES or str(parsed) == "en":
+        parsed = Locale("en", "GB")
     return Language(parsed, sentences_of(parsed.language))
 
 

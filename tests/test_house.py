@@ -13,7 +13,7 @@ from sqlmodel import SQLModel
 
 import history.mail.tables  # noqa: F401  (fills the metadata, with the tables of models.py that it refers to)
 from app import Settings
-from history.db import Store
+from history.db import Store, newest_migration
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("history", "resume", "search")
@@ -80,6 +80,11 @@ def test_the_migrated_schema_is_that_of_the_models(store: Store) -> None:
 
 def test_a_migration_may_be_repeated(store: Store) -> None:
     store.migrate()
+
+
+def test_what_is_migrated_has_the_number_of_the_newest_file(store: Store) -> None:
+    with store.engine.connect() as connection:
+        assert MigrationContext.configure(connection).get_current_revision() == newest_migration()
 
 
 def test_no_file_speaks_of_a_machine_or_a_registry() -> None:

@@ -59,7 +59,7 @@ class Limits:
     """How long waiting output may stand still before the connection ends with 4001."""
     read_bytes_per_turn: int = 64 * 1024
     """The most that is read before other sockets have their turn."""
-    close_timeout_s: float = 3.0
+    close_timeout_s: float = 5.0
     """How long a close may take, from the close frame to the end of the TCP connection."""
 
 

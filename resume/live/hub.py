@@ -83,7 +83,7 @@ class Hub:
     def stop(self) -> None:
         """Tells everybody that the server restarts, and ends."""
         self.loop.post(self._say_restart)
-        deadline = time.monotonic() + 3
+        deadline = time.monotonic() + self.socket_limits.close_timeout_s + 1
         while self.clients and time.monotonic() < deadline:
             time.sleep(0.02)
         self.loop.stop(3)
