@@ -14,32 +14,14 @@ from pathlib import Path
 import pytest
 
 from search import whoosh_storage
-from search.engine import Document, Key
 from search.whoosh_engine import WhooshEngine
+from tests.search.committing import added, deleted, kept
 from tests.search.engines import PATIENCE_SECONDS, whoosh
-from tests.search.index import find, message
+from tests.search.index import find
 
 COMMITS = 100
-A_COMMIT = 3
-"""How many messages each commit adds; every fifth deletes the first message of the one before."""
-
 FILE_EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.listdir", "os.scandir"}
 LATEST_EVENT = 150
-
-
-def added(number: int) -> list[Document]:
-    return [message(number * A_COMMIT + part, f"coat commit{number}") for part in range(A_COMMIT)]
-
-
-def deleted(number: int) -> list[Key]:
-    return [added(number - 1)[0].key] if number % 5 == 0 else []
-
-
-def kept(commits: int) -> list[int]:
-    """The seqs that are there after so many commits, newest first."""
-    gone = {key.seq for number in range(1, commits + 1) for key in deleted(number)}
-    seqs = (document.key.seq for number in range(1, commits + 1) for document in added(number))
-    return sorted((seq for seq in seqs if seq not in gone), reverse=True)
 
 
 def check_folder(folder: Path, acknowledged: int) -> int:
