@@ -74,6 +74,11 @@ class Ask:
     """Only the first hit of each chat."""
     facets: bool = False
 
+    @property
+    def counts_chats(self) -> bool:
+        """The first page of what is collapsed says how many chats there are; no other page shows it."""
+        return self.collapse and self.cursor is None
+
 
 class Hit(NamedTuple):
     key: Key
@@ -103,14 +108,19 @@ class Hits:
 
     total: int
     """All messages that were found, on every page."""
-    chats: int
-    """How many chats they are in."""
     items: tuple[Hit, ...]
+    chats: int | None = None
+    """How many chats they are in; null unless `Ask.counts_chats`."""
     next: str | None = None
     """The cursor of the next page."""
     partial: bool = False
     """The search took too long or was too wide; there may be more than it found."""
     facets: Facets | None = None
+
+
+def nothing(ask: Ask) -> Hits:
+    """What is found where nothing may be seen."""
+    return Hits(0, (), 0 if ask.counts_chats else None, facets=Facets({}, {}, {}) if ask.facets else None)
 
 
 class Edition(NamedTuple):

@@ -20,7 +20,7 @@ from psycopg.errors import QueryCanceled
 
 from history.db import Cursor, Store
 from history.errors import Busy
-from search.engine import EXACT_HITS, SEARCH_SECONDS, Ask, Document, Edition, Facets, Hits, Key, Scope
+from search.engine import EXACT_HITS, SEARCH_SECONDS, Ask, Document, Edition, Hits, Key, Scope, nothing
 from search.places import read_cursor
 from search.postgres_page import (
     EVERYWHERE,
@@ -151,9 +151,8 @@ class PostgresEngine:
     def search(self, query: Query, scope: Scope, ask: Ask) -> Hits:
         if ask.cursor:
             read_cursor(ask.cursor)
-        nothing = Hits(0, 0, (), facets=Facets({}, {}, {}) if ask.facets else None)
         if scope.is_empty():
-            return nothing
+            return nothing(ask)
         expanded, gathered, over = (time.monotonic() + share * self.search_seconds for share in SHARES)
         with self._reading() as cursor:
             cursor.execute(SEARCH_SETTINGS.format(ms=ms_until(gathered)))
@@ -163,7 +162,7 @@ class PostgresEngine:
                 wanted = Wanted(condition, score_in(cursor, query) if ask.sort == "best" else NO_SCORE, ask)
                 cursor.execute(TIME_LEFT.format(ms=ms_until(gathered)))
             except (OutOfTime, QueryCanceled):
-                return replace(nothing, partial=True)
+                return replace(nothing(ask), partial=True)
             try:
                 hits = all_hits(cursor, wanted)
                 return replace(hits, partial=hits.partial or expansion.cut)
@@ -172,7 +171,7 @@ class PostgresEngine:
             try:
                 return replace(hits_in(cursor, wanted, wanted.edge), partial=True)
             except QueryCanceled:
-                return replace(nothing, partial=True)
+                return replace(nothing(ask), partial=True)
 
     def frequencies(self, terms: Collection[str]) -> Mapping[str, int]:
         with self._reading() as cursor:

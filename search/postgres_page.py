@@ -74,7 +74,8 @@ FIRST_OF_CHATS = (
     "FROM (SELECT * FROM chats WHERE {behind} ORDER BY {chat_order} LIMIT {limit}) AS shown "
     "JOIN found USING (chat_pk, at_ms) ORDER BY chat_pk, {order}) AS first"
 )
-ANSWER = "SELECT (SELECT count(*) FROM found), (SELECT count(*) FROM chats), {page}, {facets}"
+ANSWER = "SELECT (SELECT count(*) FROM found), {chats}, {page}, {facets}"
+CHATS = "(SELECT count(*) FROM chats)"
 FACETS = (
     "(SELECT json_object_agg(chat_pk, hits) FROM chats), "
     "(SELECT json_object_agg(month, hits) FROM (SELECT month, count(*) AS hits FROM found GROUP BY month) AS months), "
@@ -141,10 +142,11 @@ def hits_in(cursor: Cursor, wanted: Wanted, source: str) -> Hits:
     )
     rows = wanted.rows.format(behind=behind.sql, order=wanted.order, chat_order=CHAT_ORDERS.get(ask.sort), limit=limit)
     page = PAGE.format(rows=rows, order=wanted.order, limit=limit)
-    answer = ANSWER.format(page=page, facets=FACETS if ask.facets else NO_FACETS)
+    chats = CHATS if ask.counts_chats else "NULL"
+    answer = ANSWER.format(chats=chats, page=page, facets=FACETS if ask.facets else NO_FACETS)
     cursor.execute(found + answer, (*wanted.score.params, *wanted.condition.params, *behind.params))
-    total, chats, shown, *facets = cursor.fetchone()
-    return page_of(shown or [], ask, total, chats, facets_of(*facets) if ask.facets else None)
+    total, number_of_chats, shown, *facets = cursor.fetchone()
+    return page_of(shown or [], ask, total, number_of_chats, facets_of(*facets) if ask.facets else None)
 
 
 def in_order(cursor: Cursor, wanted: Wanted, hits: Hits) -> Hits:
@@ -158,13 +160,13 @@ def in_order(cursor: Cursor, wanted: Wanted, hits: Hits) -> Hits:
     return page_of(cursor.fetchall(), wanted.ask, hits.total, hits.chats, hits.facets)
 
 
-def page_of(rows: Iterable[Any], ask: Ask, total: int, chats: int, facets: Facets | None) -> Hits:
+def page_of(rows: Iterable[Any], ask: Ask, total: int, chats: int | None, facets: Facets | None) -> Hits:
     """`rows`: those of the page and one more, if there is more."""
     ranks: list[tuple[Rank, int]] = [((score, PLACE_FORM.pack(*place)), hits) for score, *place, hits in rows]
     return Hits(
         total=min(total, EXACT_HITS),
-        chats=chats,
         items=tuple(hit_at(place, score, hits) for (score, place), hits in ranks[: ask.limit]),
+        chats=chats,
         next=write_cursor(ranks[ask.limit - 1][0]) if len(ranks) > ask.limit else None,
         partial=total > EXACT_HITS,
         facets=facets,

@@ -51,7 +51,7 @@ class Recent:
         found.sort(key=lambda hit: (hit.at_ms, hit.key), reverse=True)
         in_chat = Counter(hit.key.chat_pk for hit in found)
         shown = list(first_of_each(found, in_chat)) if ask.collapse else found
-        return Hits(len(found), len(in_chat), tuple(shown[: ask.limit]), partial=True)
+        return Hits(len(found), tuple(shown[: ask.limit]), len(in_chat) if ask.counts_chats else None, partial=True)
 
 
 def newest(driver: Driver, scope: Scope, query: Query) -> Iterator[Document]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import tantivy
 
 from history.errors import Busy
-from search.engine import SEARCH_SECONDS, Ask, Document, Edition, Facets, Hits, Key, Scope
+from search.engine import SEARCH_SECONDS, Ask, Document, Edition, Hits, Key, Scope, nothing
 from search.folder import Ownership, make_private, sync
 from search.places import PLACE_FORM, read_cursor
 from search.query import Query
@@ -106,7 +106,7 @@ class TantivyEngine:
         if ask.cursor:
             read_cursor(ask.cursor)
         if scope.is_empty():
-            return Hits(0, 0, (), facets=Facets({}, {}, {}) if ask.facets else None)
+            return nothing(ask)
         until = time.monotonic() + self.search_seconds
         with self._reading() as searcher:
             wording = Wording(searcher)

@@ -60,8 +60,8 @@ def page_of(found: Found, ask: Ask, cut: bool) -> Hits:
     in_chat = hits_in(found, {chat_of(place) for _, place in ranks}) if ask.collapse else {}
     return Hits(
         total=found.total,
-        chats=number_of_chats(found) if facets is None or found.total > EXACT_HITS else len(facets.by_chat),
         items=tuple(hit_at(place, score, in_chat.get(chat_of(place), 1)) for score, place in ranks[: ask.limit]),
+        chats=number_of_chats(found, facets) if ask.counts_chats else None,
         next=write_cursor(ranks[ask.limit - 1]) if len(ranks) > ask.limit else None,
         partial=cut or not is_whole,
         facets=facets,
@@ -73,8 +73,8 @@ def uncounted(found: Found, ask: Ask, ranks: list[Rank]) -> Hits:
     shown = ranks[: ask.limit]
     return Hits(
         total=found.total,
-        chats=len({chat_of(place) for _, place in shown}),
         items=tuple(hit_at(place, score) for score, place in shown),
+        chats=len(shown) if ask.counts_chats else None,
         next=write_cursor(shown[-1]) if len(ranks) > ask.limit else None,
         partial=True,
         facets=Facets({}, {}, {}) if ask.facets else None,
@@ -151,10 +151,12 @@ def places_of(searcher: tantivy.Searcher, addresses: list[tantivy.DocAddress]) -
     return [PLACE_FORM.pack(*place) for place in zip(*values, strict=True)]
 
 
-def number_of_chats(found: Found) -> int:
+def number_of_chats(found: Found, facets: Facets | None) -> int:
     """Counted by those with several hits, as the others have one each; estimated for more than EXACT_HITS hits."""
     if found.total > EXACT_HITS:
         return round(found.searcher.cardinality(found.query, CHAT))
+    if facets:
+        return len(facets.by_chat)
     if found.total > BUCKETS:
         return len(chats_of_newest(found))
     (several,) = groups(found, {CHAT: BUCKETS}, least=2)

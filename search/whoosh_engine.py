@@ -18,7 +18,7 @@ from typing import Any
 from whoosh.index import TOC, FileIndex
 
 from history.errors import Busy
-from search.engine import KNOWN_CHATS, SEARCH_SECONDS, Ask, Document, Edition, Facets, Hits, Key, Scope
+from search.engine import KNOWN_CHATS, SEARCH_SECONDS, Ask, Document, Edition, Hits, Key, Scope, nothing
 from search.folder import Ownership
 from search.places import read_cursor
 from search.query import Query
@@ -96,7 +96,7 @@ class WhooshEngine:
         if ask.cursor:
             read_cursor(ask.cursor)
         if scope.is_empty():
-            return Hits(0, 0, (), facets=Facets({}, {}, {}) if ask.facets else None)
+            return nothing(ask)
         with self._reading() as leaves:
             budget = Budget(time.monotonic() + self.search_seconds * FINDING_SHARE)
             found = collect(leaves, query, scope, ask, budget)

@@ -51,14 +51,14 @@ def collect(leaves: Sequence[Leaf], query: Query, scope: Scope, ask: Ask, budget
 def page_of(found: Sequence[Found], ask: Ask, partial: bool) -> Hits:
     """The part of it that is asked for. Raises Invalid for a wrong cursor."""
     chats: Counter[int] = Counter()
-    for each in found:
+    for each in found if ask.collapse or ask.facets else ():
         chats.update(map(each.leaf.chat.__getitem__, each.ids))
     behind = read_cursor(ask.cursor) if ask.cursor else None
     candidates = collapsed(found, ask, behind) if ask.collapse else firsts(found, ask, behind)
     ranks = (heapq.nsmallest if ask.sort == "old" else heapq.nlargest)(ask.limit + 1, candidates)
     return Hits(
         total=sum(len(each.ids) for each in found),
-        chats=len(chats),
+        chats=len(chats) if ask.counts_chats else None,
         items=tuple(
             hit_at(place, score, chats[chat_of(place)] if ask.collapse else 1) for score, place in ranks[: ask.limit]
         ),

@@ -69,6 +69,7 @@ def test_one_hit_of_each_chat_says_how_many_more_there_are(office: Office) -> No
     answer = office.asks(AGENT, "coat", collapse="chat")
     assert [(item["chat"], item["count"]) for item in answer["items"]] == [(chat.chat_id, 3), (other.chat_id, 1)]
     assert (answer["total"], answer["chats"]) == (4, 2)
+    assert office.asks(AGENT, "coat")["chats"] is None
     assert office.asks(AGENT, f"coat chat:{chat.chat_id}")["total"] == 3
 
 
