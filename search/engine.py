@@ -110,7 +110,7 @@ class Hits:
     """All messages that were found, on every page."""
     items: tuple[Hit, ...]
     chats: int | None = None
-    """How many chats they are in; null unless `Ask.counts_chats`."""
+    """How many chats they are in; null unless `Ask.counts_chats`, and for more than EXACT_HITS."""
     next: str | None = None
     """The cursor of the next page."""
     partial: bool = False

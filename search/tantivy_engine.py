@@ -29,12 +29,15 @@ from search.tantivy_documents import (
     read_edition,
 )
 from search.tantivy_files import META_FILE, check_files, wipe
-from search.tantivy_page import count_of, found_by, page_of, places_of
+from search.tantivy_page import Found, count_of, page_of, places_of
 from search.tantivy_query import Wording, everything, term
 from search.tantivy_vocabulary import known_count, words_near
 
 WRITER_BYTES = 128_000_000
 """How much of a commit tantivy gathers in memory."""
+
+LOOKING_SHARE = 0.5
+"""After so much of its time a search does not look at what was found again: a look cannot be broken off."""
 
 IDENTITY_BITS = 62
 """An identity fits into a signed number of eight bytes."""
@@ -107,10 +110,10 @@ class TantivyEngine:
             read_cursor(ask.cursor)
         if scope.is_empty():
             return nothing(ask)
-        until = time.monotonic() + self.search_seconds
+        until = time.monotonic() + self.search_seconds * LOOKING_SHARE
         with self._reading() as searcher:
             wording = Wording(searcher)
-            found = found_by(searcher, wording.query(query, scope), until)
+            found = Found(searcher, wording.query(query, scope), until)
             return page_of(found, ask, wording.cut)
 
     def frequencies(self, terms: Collection[str]) -> Mapping[str, int]:
