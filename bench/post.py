@@ -19,9 +19,8 @@ from history.mail.smtp import Connection, MailSettings
 from history.mail.worker import MailWorker
 from history.times import DAY_MS, now_ms
 from history.writer import Writer, only_answer
-from tests.soak_mail.evidence import SinkLog
-from tests.soak_mail.nursery import nursery
 from tests.soak_mail.run import POLICY, agent_of, begin_chat, close_chats
+from tests.soak_mail.sink import running_sink
 from tests.soak_mail.worker import ADDRESSES, DOMAIN, link
 
 DUE = 50_000
@@ -56,17 +55,11 @@ def measure(scale: Scale, folder: Path) -> Iterator[Row]:
 
 
 def speed_row(store: Store, writer: Writer, folder: Path, mails: int) -> Row:
-    log_path, port_path = folder / "sink.log", folder / "sink.port"
-    with nursery() as place:
-        place.begin("sink", str(log_path), str(port_path), 1, 0.0, 0.0)
-        while not port_path.exists():
-            time.sleep(LOOK_S)
-        port = int(port_path.read_text())
+    with running_sink(folder, 1, 0.0, 0.0) as (port, log):
         close_chats(writer, mails)
         ours = from_outbox(store, writer, port, mails)
         bodies = [str(number).encode() * 2000 for number in range(mails)]  # about as long as a short transcript
         bare = with_smtplib(port, bodies)
-        log = SinkLog(log_path)
         log.read()
     taken = sum(count for token, count in log.taken.items() if token != "?")
     return Row(

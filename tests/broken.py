@@ -1,7 +1,7 @@
 """Servers broken on purpose: each breaks one rule of the product, and the checker must catch every one of them.
 
-`broken(NAME)` breaks this process for a `with` block; the simulation uses it. `python -m tests.broken NAME serve` is
-`stillhere serve` with the rule broken, for the journeys.
+`broken(NAME)` breaks this process for a `with` block; the simulation uses it. `main` with the arguments NAME and
+`serve` is `stillhere serve` with the rule broken, for the journeys.
 """
 
 import json
@@ -130,7 +130,8 @@ def break_rule(name: str) -> None:
         setattr(owner, attribute, wrong)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Does what `stillhere` does, with the rule broken that the first argument names."""
     break_rule(sys.argv.pop(1))
     following.SAFETY_POLL_S = NEVER_S
     app.main()

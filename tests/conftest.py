@@ -16,6 +16,7 @@ from typing import Protocol
 import pytest
 
 from history.db import Store
+from tests import nursery
 from tests.postgres import Cluster, name_of, running_cluster
 from tests.record import Record
 from tests.servers import Server
@@ -177,9 +178,11 @@ def nothing_left_behind() -> Iterator[None]:
 
 
 def living() -> set[threading.Thread | int]:
-    """The threads and, where the system tells, the child processes of this process."""
-    children = (pid for path in Path("/proc/self/task").glob("*/children") for pid in children_in(path))
-    return {*threading.enumerate(), *children}
+    """The threads and, where the system tells, the child processes of this process and of its nursery."""
+    nurseries = nursery.numbers()
+    parents = ("self", *nurseries)
+    paths = (path for parent in parents for path in Path(f"/proc/{parent}/task").glob("*/children"))
+    return {*threading.enumerate(), *(pid for path in paths for pid in children_in(path))} - nurseries
 
 
 def children_in(path: Path) -> list[int]:

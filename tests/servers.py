@@ -1,4 +1,4 @@
-"""Real server processes: started with the `stillhere` command, stopped in order or killed, and started again."""
+"""Real server processes: begun as the `stillhere` command begins, stopped in order or killed, and started again."""
 
 import os
 import signal
@@ -6,16 +6,21 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from history import agents
 from history.db import Store, Transaction
 from history.writer import Writer, only_answer
+from tests import nursery
 from tests.record import Record
 from tests.web import ask
 
 COMMAND = Path(sys.executable).with_name("stillhere")
+"""The command itself; what it does, `STILLHERE` does in a child of the nursery, at once."""
+STILLHERE = "app:main"
 START_SECONDS = 30
 STOP_SECONDS = 20
 
@@ -41,18 +46,39 @@ class Door(Protocol):
     def tells_limit(self, record: Record) -> None: ...
 
 
+class Process(Protocol):
+    """What is used of `subprocess.Popen` and of the nursery's children."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: int) -> None: ...
+
+    def terminate(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+def execute(*command: str | Path, env: dict[str, str], stdout: IO[bytes], stderr: IO[bytes]) -> Process:
+    """Begins a program as a shell does, in a session of its own."""
+    return subprocess.Popen(command, env=env, stdout=stdout, stderr=stderr, start_new_session=True)
+
+
 class Server:
     """One server on a free port, with its data in `folder`. Settings are named as in the environment."""
 
-    launcher: tuple[str | Path, ...] = (COMMAND,)
-    """What starts the command; a test may put another program in front."""
+    begin: Callable[..., Process] = staticmethod(partial(nursery.begin, STILLHERE))
+    """Begins the process; a test may have it begun in another way."""
 
     def __init__(self, folder: Path, database_url: str, command: str = "serve", **settings: str) -> None:
         self.folder, self.database_url, self.command = folder, database_url, command
         self.port = free_port()
         self.settings = UNLIMITED | {"PORT": str(self.port), "DATABASE_URL": database_url} | settings
         self.log = folder / f"server-{self.port}.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
         self.keys: dict[str, str] = {}
         self.starts = 0
 
@@ -64,13 +90,7 @@ class Server:
         """Returns once the server answers."""
         self.starts += 1
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*self.launcher, self.command],
-                env=environment(self.folder, self.settings),
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            self.process = self.begin(self.command, env=environment(self.folder, self.settings), stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
@@ -136,16 +156,11 @@ def environment(folder: Path, settings: dict[str, str]) -> dict[str, str]:
     return kept | given | {"STILLHERE_INSTANCE_PATH": str(folder)}
 
 
-def run_command(folder: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    """Runs `stillhere` with arguments and settings, to its end."""
-    return subprocess.run(
-        [COMMAND, *arguments],
-        env=environment(folder, settings),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+def run_command(
+    folder: Path, *arguments: str, input: bytes = b"", **settings: str
+) -> "subprocess.CompletedProcess[str]":
+    """Does what `stillhere` does with arguments and settings, to its end."""
+    return nursery.run(STILLHERE, *arguments, env=environment(folder, settings), cwd=folder, input=input)
 
 
 def new_key(database_url: str, name: str) -> str:

@@ -2,14 +2,15 @@
 broken promise, and has nothing to say of the whole server in the same talk.
 """
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests import nursery
 from tests.broken import BREAKS
 from tests.checker import check
 from tests.conftest import MakeDatabase
@@ -40,7 +41,7 @@ class Place:
     def server(self) -> Iterator[Server]:
         server = Server(self.folder, self.url)
         if self.broken:
-            server.launcher = (sys.executable, "-m", "tests.broken", self.broken)
+            server.begin = partial(nursery.begin, "tests.broken:main", self.broken)
         server.start()
         try:
             yield server

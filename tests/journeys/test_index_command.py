@@ -2,15 +2,15 @@
 
 import re
 import shutil
-import subprocess
 import time
 from pathlib import Path
 from random import Random
 
+from tests import nursery
 from tests.conftest import Serve
 from tests.people import Customer
 from tests.record import Record
-from tests.servers import COMMAND, Server, environment, run_command
+from tests.servers import STILLHERE, Server, environment, run_command
 
 
 def index(server: Server, *what: str) -> tuple[int, str]:
@@ -62,8 +62,8 @@ def test_a_rebuild_that_is_killed_leaves_nothing_half_done(serve: Serve, record:
     ann.settles()
     ann.until(lambda: finds(ann, "marzipan") == 201, "all to be found")
     for _ in range(2):
-        wish = subprocess.Popen([COMMAND, "index", "rebuild"], env=environment(server.folder, server.settings))
-        time.sleep(chance.uniform(0.5, 3))  # chance decides what it is doing
+        wish = nursery.begin(STILLHERE, "index", "rebuild", env=environment(server.folder, server.settings))
+        time.sleep(chance.uniform(0, 2))  # chance decides what it is doing
         server.kill()
         wish.kill()
         wish.wait()

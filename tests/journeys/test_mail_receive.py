@@ -1,15 +1,15 @@
 """Mails on their way into a running server: by a pipe, and by LMTP while the server is killed."""
 
 import smtplib
-import subprocess
 from email import message_from_bytes
+from subprocess import CompletedProcess
 
 from history.mail.receive.cli import REFUSED
 from tests.conftest import Serve
 from tests.history.arrivals import mail_of
 from tests.people import Agent, Customer
 from tests.record import Record
-from tests.servers import COMMAND, Server, environment, free_port
+from tests.servers import Server, free_port, run_command
 
 SENDER = "alex@example.net"
 SETTINGS = {"REPLY_ADDRESS": "r+{token}@reply.example.com", "SETTLE_SECONDS": "0"}
@@ -29,26 +29,20 @@ def ended_chat(record: Record, server: Server) -> tuple[Customer, Agent, str]:
     return customer, robin, str(message_from_bytes(transcript.read_bytes())["Reply-To"])
 
 
-def pipes(server: Server, raw: bytes, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+def pipes(server: Server, raw: bytes, *arguments: str) -> "CompletedProcess[str]":
     """Our mail server hands over a mail."""
-    return subprocess.run(
-        [COMMAND, "mail", "receive", *arguments],
-        input=raw,
-        env=environment(server.folder, server.settings),
-        capture_output=True,
-        timeout=60,
-    )
+    return run_command(server.folder, "mail", "receive", *arguments, input=raw, **server.settings)
 
 
 def test_a_mail_that_is_piped_in_stands_in_the_chat_at_once(record: Record, serve: Serve) -> None:
     server = serve(**SETTINGS)
     _, robin, address = ended_chat(record, server)
     done = pipes(server, mail_of("\nGreen.\n"), "--sender", SENDER, "--recipient", address)
-    assert (done.returncode, done.stdout) == (0, b"answer\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "answer\n"), done.stderr
     robin.sees("Green.")
     refused = pipes(server, mail_of("\nGreen.\n"), "--recipient", "x@reply.example.com")
     assert refused.returncode == REFUSED
-    assert b"answer one of our mails" in refused.stderr
+    assert "answer one of our mails" in refused.stderr
 
 
 def numbered(number: int) -> bytes:

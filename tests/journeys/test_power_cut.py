@@ -4,6 +4,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -16,7 +17,7 @@ from tests.dump import read_dump
 from tests.people import Agent, Customer
 from tests.power_cut import Ack, Disk, recorder, replay
 from tests.record import Record
-from tests.servers import COMMAND, Server
+from tests.servers import COMMAND, Server, execute
 
 TUNED = (sys.executable, "-P", Path(__file__).parents[1] / "tuned_server.py")
 MESSAGES = 60
@@ -72,7 +73,7 @@ def talks(make_sqlite: MakeDatabase, record: Record, tmp_path: Path) -> Iterator
             server = Server(tmp_path, url)
             server.key_of("Robin")  # what the test writes by itself is not recorded
             original = database.read_bytes()
-            server.launcher = (*recorder(log), *((*TUNED, statement) if statement else (COMMAND,)))
+            server.begin = partial(execute, *recorder(log), *((*TUNED, statement) if statement else (COMMAND,)))
             server.start()
             try:
                 people_talk(server, record)

@@ -1,5 +1,5 @@
-"""A process that commits to an index until it is killed: `python -m tests.search.committing ENGINE WHERE`, with a
-folder or a database's URL. It writes a line for each commit that was acknowledged.
+"""A process that commits to an index until it is killed: `main` with the arguments ENGINE and WHERE, a folder or a
+database's URL. It writes a line for each commit that was acknowledged.
 """
 
 import sys
@@ -52,7 +52,3 @@ def main() -> None:
             edition = engine.commit(added(edition.commits + 1), deleted(edition.commits + 1))
             sys.stdout.write("!\n")
             sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()

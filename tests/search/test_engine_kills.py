@@ -2,9 +2,8 @@
 commits, among them all that were acknowledged. (Whoosh's own test goes further: `test_whoosh_crash.py`.)
 """
 
+import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from search.engine import Ask
+from tests import nursery
 from tests.conftest import MakeDatabase
 from tests.search.committing import kept, opened
 from tests.search.engines import postgres, tantivy
@@ -49,15 +49,17 @@ def commit_and_kill(name: str, where: str) -> None:
 
 def killed_while_committing(name: str, where: str) -> int:
     """How many commits a process acknowledged until it was killed."""
-    command = [sys.executable, "-m", "tests.search.committing", name, where]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        assert process.stdout
+    ours, theirs = os.pipe()
+    process = nursery.begin("tests.search.committing:main", name, where, stdout=theirs)
+    os.close(theirs)
+    with os.fdopen(ours, "rb") as acks:
         before = random.randint(*ACKS_BEFORE_A_KILL)
         for _ in range(before):
-            assert process.stdout.readline(), "it committed until it was killed"
+            assert acks.readline(), "it committed until it was killed"
         time.sleep(random.uniform(0, LONGEST_COMMIT_SECONDS))  # somewhere in a commit; nothing else hangs on it
         process.kill()
-        return before + len(process.stdout.read().splitlines())
+        process.wait()
+        return before + len(acks.read().splitlines())
 
 
 def check(name: str, where: str, acknowledged: int) -> int:

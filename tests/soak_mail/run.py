@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Self
 
 from history import journal
 from history.access import Place
@@ -21,8 +21,9 @@ from history.outbox import MailPolicy
 from history.start import NewChat, new_customer, start_chat
 from history.times import new_id, now_ms, participant_id
 from history.writer import Writer, only_answer
+from tests import nursery
 from tests.soak_mail.evidence import SinkLog
-from tests.soak_mail.nursery import Nursery, lives, nursery
+from tests.soak_mail.sink import running_sink
 from tests.soak_mail.worker import DOMAIN
 
 MANY = 1 << 30
@@ -80,9 +81,11 @@ def soak(folder: Path, url: str, scale: Scale, seed: int) -> Report:
         each.start()
     try:
         close_chats(writer, scale.mails)
-        with nursery() as place:
-            port, log = begin_sink(place, folder, seed, scale)
-            crew = Crew(place, scale.workers, url, port, str(log.path))
+        kills = scale.kills * KILL_MARGIN / scale.mails  # of the mails that are drawn, some are cancelled before
+        with (
+            running_sink(folder, seed, scale.faults, kills) as (port, log),
+            Crew(scale.workers, url, str(port), str(log.path)) as crew,
+        ):
             everything_is_sent(store, clock, log, crew, scale.mails)
             reopened = race(writer, clock, crew, scale.reopens, seed, report)
             everything_is_sent(store, clock, log, crew, scale.mails)
@@ -96,29 +99,27 @@ def soak(folder: Path, url: str, scale: Scale, seed: int) -> Report:
     return report
 
 
-def begin_sink(place: Nursery, folder: Path, seed: int, scale: Scale) -> tuple[int, SinkLog]:
-    """The port and the log of a sink. Of the mails that are drawn to be killed at, some are cancelled before."""
-    log_path, port_path = folder / "sink.log", folder / "sink.port"
-    log_path.touch()
-    place.begin("sink", str(log_path), str(port_path), seed, scale.faults, scale.kills * KILL_MARGIN / scale.mails)
-    while not port_path.exists():
-        time.sleep(LOOK_S)
-    return int(port_path.read_text()), SinkLog(log_path)
-
-
 class Crew:
-    """The workers. Whoever is lost is replaced."""
+    """The workers, for a `with` block. Whoever is lost is replaced."""
 
-    def __init__(self, place: Nursery, count: int, *args: Any) -> None:
-        self.place, self.args = place, args
+    def __init__(self, count: int, *args: str) -> None:
+        self.begin = partial(nursery.begin, "tests.soak_mail.worker:main", *args)
         self.lost = 0
-        self.workers = [place.begin("worker", *args) for _ in range(count)]
+        self.workers = [self.begin() for _ in range(count)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self.workers:
+            worker.kill()
+            worker.wait()
 
     def look_after(self) -> None:
-        for number, pid in enumerate(self.workers):
-            if not lives(pid):
+        for number, worker in enumerate(self.workers):
+            if worker.poll() is not None:
                 self.lost += 1
-                self.workers[number] = self.place.begin("worker", *self.args)
+                self.workers[number] = self.begin()
 
 
 def close_chats(writer: Writer, count: int) -> None:

@@ -9,11 +9,18 @@ import asyncio
 import os
 import re
 import signal
-from contextlib import suppress
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 from typing import IO
 
+from tests import nursery
+from tests.soak_mail.evidence import SinkLog
+
+LOOK_S = 0.01
 TOKEN = re.compile(r"<b\+([a-z2-7]+)@")
 PROCESS = re.compile(r"w(\d+)\.soak\.test")
 
@@ -150,9 +157,25 @@ class Sink(asyncio.Protocol):
         self.transport.abort()
 
 
-def serve(log_path: str, port_path: str, seed: int, faults: float, kills: float) -> None:
-    """Runs until it is killed; tells its port in a file."""
-    asyncio.run(_serve(log_path, port_path, seed, faults, kills))
+def main() -> None:
+    """Runs until it is killed; tells its port in a file. Its arguments: log, port's file, seed, faults, kills."""
+    log_path, port_path, seed, faults, kills = sys.argv[1:]
+    asyncio.run(_serve(log_path, port_path, int(seed), float(faults), float(kills)))
+
+
+@contextmanager
+def running_sink(folder: Path, seed: int, faults: float, kills: float) -> Iterator[tuple[int, SinkLog]]:
+    """The port and the log of a sink in a process of its own; `seed` decides what fails."""
+    log, port = folder / "sink.log", folder / "sink.port"
+    log.touch()
+    sink = nursery.begin(f"{__name__}:main", str(log), str(port), str(seed), str(faults), str(kills))
+    try:
+        while not port.exists():
+            time.sleep(LOOK_S)
+        yield int(port.read_text()), SinkLog(log)
+    finally:
+        sink.kill()
+        sink.wait()
 
 
 async def _serve(log_path: str, port_path: str, seed: int, faults: float, kills: float) -> None:

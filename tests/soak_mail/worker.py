@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import threading
 from functools import partial
 from pathlib import Path
@@ -26,13 +27,14 @@ def link(_transaction: Transaction, chat_id: str, _customer_id: str) -> str:
     return f"https://{DOMAIN}/{chat_id}"
 
 
-def work(url: str, port: int, log_path: str) -> None:
-    """Sends mail until it is killed."""
+def main() -> None:
+    """Sends mail until it is killed. Its arguments: the database's URL, the mail server's port, the sink's log."""
+    url, port, log_path = sys.argv[1:]
     logging.getLogger("stillhere").setLevel(logging.CRITICAL)  # that mails are late is what this is about
     store = Store(url)
     writer = Writer(store, partial(journal.apply, MailPolicy(0, DOMAIN)), only_answer)
     writer.start()
-    settings = MailSettings(f"w{os.getpid()}.{DOMAIN}", "127.0.0.1", port, tls="none")
+    settings = MailSettings(f"w{os.getpid()}.{DOMAIN}", "127.0.0.1", int(port), tls="none")
     house = House("Soak", DOMAIN, f"https://{DOMAIN}", ADDRESSES, link, DAY_MS)
     habits = Habits(evidence=SinkLog(Path(log_path)).evidence, lease_ms=LEASE_MS)
     worker = MailWorker(store, writer, house, partial(Connection, settings), habits)
