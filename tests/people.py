@@ -9,6 +9,7 @@ What waits for something fails after a while, and says for what it waited.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from socket import SHUT_RDWR
 from typing import Any, Self
 
@@ -173,7 +174,8 @@ class Person(Device):
     def vanishes(self) -> None:
         """Loses the network: the socket ends without a word."""
         assert self.socket is not None, "only who is there can vanish"
-        self.socket.socket.shutdown(SHUT_RDWR)
+        with suppress(OSError):  # the other side was quicker
+            self.socket.socket.shutdown(SHUT_RDWR)
         self.hangs_up()
 
 
