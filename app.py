@@ -190,7 +190,7 @@ class Service:
 
     @cached_property
     def writer(self) -> Writer:
-        return Writer(self.store, partial(journal.apply, self.policy), self.committed)
+        return Writer(self.store, journal.writing(self.policy), self.committed)
 
     def committed(self, commits: list[journal.Commit], answers: list[Answer]) -> None:
         self.hub.committed(commits, answers)

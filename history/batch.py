@@ -13,6 +13,7 @@ from history.chats import Act, Send
 from history.db import Transaction
 from history.events import EVENT_COLUMNS, EventRow
 from history.idle import Quiet, read_quiet
+from history.memory import EventKey, Memory
 
 CHAT_COLUMNS = (
     "pk, id, customer_id, status, thread, head, hash, internal_head, internal_hash, rev, agent_id, last_agent_id, "
@@ -27,9 +28,6 @@ AGENT_ONLINE = "SELECT 1 FROM agent WHERE online_until_ms > ? AND disabled_ms IS
 
 SALT_BYTES = 8
 SALTS_A_DRAW = 128
-
-EventKey = tuple[str, int, str]
-"""id, chat and sender."""
 
 
 class Placed(Protocol):
@@ -57,37 +55,66 @@ def salts() -> Iterator[str]:
 
 
 class Batch:
-    """See the module. `marks` are (read, delivered) of participants as this transaction has them."""
+    """See the module. `memory` spares reading what the batches before have left."""
 
-    def __init__(self, transaction: Transaction, commands: Sequence[Placed]) -> None:
+    def __init__(self, transaction: Transaction, commands: Sequence[Placed], memory: Memory) -> None:
         self.now_ms = transaction.now_ms
         self.driver = transaction.driver
-        pks = sorted({command.place.chat_pk for command in commands})
-        new_salt = salts()
-        self.changes = {
-            row[0]: Change(ChatRow(*row), set(), new_salt)
-            for row in self.driver.rows(LOCK_CHATS, self.driver.list_param(pks))
-        }
-        self.marks: dict[str, tuple[int, int]] = {}
+        self.memory = memory
+        memory.recall(transaction)
+        places = [command.place for command in commands]
+        self.changes = self._read_chats({place.chat_pk for place in places})
         self.known: dict[EventKey, EventRow | None] = {}
         """Events in the log, by what makes them one event for ever; None: to be read when it matters."""
-        self._read_participants([command.place for command in commands])
+        self._read_participants(places)
         self._read_known(commands)
 
+    def _read_chats(self, pks: set[int]) -> dict[int, Change]:
+        rows, joined = self.memory.rows, self.memory.joined
+        unread = sorted(pks - rows.keys())
+        if unread:
+            for row in self.driver.rows(LOCK_CHATS, self.driver.list_param(unread)):
+                rows[row[0]], joined[row[0]] = ChatRow(*row), set()
+        new_salt = salts()
+        return {pk: Change(rows[pk], joined[pk], new_salt) for pk in sorted(pks & rows.keys())}
+
     def _read_participants(self, places: Iterable[Place]) -> None:
-        places_by_id = {place.participant: place for place in places}
-        rows = self.driver.rows(JOINED, self.driver.list_param(sorted(places_by_id)))
-        for id, read, delivered in rows:
-            self.marks.setdefault(id, (read, delivered))
+        marks = self.memory.marks
+        places_by_id = {place.participant: place for place in places if place.participant not in marks}
+        if not places_by_id:
+            return
+        for id, read, delivered in self.driver.rows(JOINED, self.driver.list_param(sorted(places_by_id))):
+            marks[id] = (read, delivered)
             change = self.changes.get(places_by_id[id].chat_pk)
             if change:
                 change.joined.add(id)
 
     def _read_known(self, commands: Sequence[Placed]) -> None:
-        ids = {command.id for command in commands if isinstance(command, Send | Act)}
-        ids |= {command.prev for command in commands if isinstance(command, Send) and command.prev}
+        ids: set[str] = set()
+        for command in commands:
+            match command:
+                case Send(place, id, prev):
+                    ids.add(id)
+                    if prev and (prev, place.chat_pk, place.participant) not in self.memory.known:
+                        ids.add(prev)
+                case Act(id=id):
+                    ids.add(id)
         if ids:
             self.known = dict.fromkeys(self.driver.rows(KNOWN, self.driver.list_param(sorted(ids))))
+
+    @property
+    def marks(self) -> dict[str, tuple[int, int]]:
+        """(read, delivered) of participants as this transaction has them."""
+        return self.memory.marks
+
+    def keep(self, transaction: Transaction) -> None:
+        """All of the batch is written: the next one may begin with what it left."""
+        self.memory.known.update(self.known)
+        self.memory.keep(transaction)
+
+    def knows(self, key: EventKey) -> bool:
+        """Whether the event is in the log."""
+        return key in self.known or key in self.memory.known
 
     def remember(self, event: EventRow) -> None:
         self.known[event.id, event.chat_pk, event.by] = event

@@ -87,6 +87,15 @@ class Driver:
         if params:
             self.cursor.executemany(driver_sql(self.dialect, text), params)
 
+    def stamp(self) -> object | None:
+        """Something that is another thing as soon as anybody has written to the database, or this is another
+        connection; null where the database does not tell.
+        """
+        if self.dialect != "sqlite":
+            return None
+        raw: Any = self.cursor
+        return raw.connection, raw.connection.total_changes, self.row("PRAGMA data_version")
+
     def list_param(self, values: Sequence[Any]) -> Any:
         """`values` as the parameter of an `IN_LIST`."""
         return orjson.dumps(values).decode() if self.dialect == "sqlite" else list(values)
@@ -106,6 +115,7 @@ class Transaction:
     now_ms: int
     commits: list[Any] = field(default_factory=list)
     """What the log got in this transaction (`journal.Commit`); the bell after the commit rings with it."""
+    is_committed: bool = False
 
     @cached_property
     def driver(self) -> Driver:
@@ -248,3 +258,4 @@ def commit(transaction: Transaction) -> None:
         connection.commit()
     else:
         connection.connection.commit()
+    transaction.is_committed = True

@@ -5,8 +5,9 @@ decided in memory, and all new rows go in with one statement a table. A sender's
 (unique index), `prev` keeps a sender's messages in the order of composing, `seq` is a counter in the locked row.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, insert, update
@@ -21,6 +22,7 @@ from history.errors import Erased, IdConflict, NotFound, PreviousMissing, Stillh
 from history.events import EVENT_COLUMNS, SHOWN_COLUMNS, EventRow, digest_of, event_fields
 from history.idle import Idle, next_step
 from history.mail.causes import put_transcript
+from history.memory import Memory
 from history.models import PUBLIC, Participant, Thread
 from history.outbox import MailPolicy
 from history.times import new_id, rfc3339
@@ -98,9 +100,19 @@ Command = Send | Act | Join | Mark | Requeue | Idle
 Outcome = Ack | StillhereError | None
 
 
-def apply(policy: MailPolicy, transaction: Transaction, commands: list[Command]) -> list[Outcome]:
-    """Decides and writes a batch. Returns an Ack or a refusal for each message and act, None for anything else."""
-    batch = Batch(transaction, commands)
+def writing(policy: MailPolicy) -> Callable[[Transaction, list[Command]], list[Outcome]]:
+    """`apply` for a writer, whose batches follow each other."""
+    return partial(apply, policy, memory=Memory())
+
+
+def apply(
+    policy: MailPolicy, transaction: Transaction, commands: list[Command], memory: Memory | None = None
+) -> list[Outcome]:
+    """Decides and writes a batch. Returns an Ack or a refusal for each message and act, None for anything else.
+
+    A `memory` belongs to one writer; what is applied with it is undone with its whole transaction or not at all.
+    """
+    batch = Batch(transaction, commands, memory or Memory())
     outcomes: list[Outcome] = []
     for command in commands:
         try:
@@ -108,6 +120,7 @@ def apply(policy: MailPolicy, transaction: Transaction, commands: list[Command])
         except StillhereError as refusal:
             outcomes.append(refusal)
     save(transaction, policy, batch)
+    batch.keep(transaction)
     return outcomes
 
 
@@ -116,32 +129,37 @@ def decide(batch: Batch, command: Command) -> Outcome:
     change = batch.changes.get(command.place.chat_pk)
     if change is None:
         raise NotFound("There is no such chat")
-    if isinstance(command, Mark):
-        raise_marks(batch, change, command)
-        return None
-    if isinstance(command, Join):
-        chats.join(change, command.place, batch.now_ms)
-        return None
-    if isinstance(command, Requeue | Idle):
-        follow_rule(batch, change, command)
-        return None
-    if change.row.erased:
+    match command:
+        case Send() | Act():
+            return append(batch, change, command)
+        case Mark():
+            raise_marks(batch, change, command)
+        case Join():
+            chats.join(change, command.place, batch.now_ms)
+        case Requeue() | Idle():
+            follow_rule(batch, change, command)
+    return None
+
+
+def append(batch: Batch, change: Change, command: Send | Act) -> Ack:
+    """A message or an act, unless it is in the log already."""
+    row = change.row
+    if row.erased:
         raise Erased
     twin = batch.twin(command)
     if twin is not None:
         check_same(twin, command)
-        return Ack(change.row.id, twin.id, twin.seq, twin.hash, twin.at_ms, duplicate=True)
+        return Ack(row.id, twin.id, twin.seq, twin.hash, twin.at_ms, duplicate=True)
     if isinstance(command, Send):
         check_previous(batch, command)
         event = chats.send(change, command, batch.now_ms, batch)
     else:
         done = chats.act(change, command, batch.now_ms, batch)
         if done is None:
-            row = change.row
             return Ack(row.id, command.id, row.head, row.hash, row.updated_ms, duplicate=True)
         event = done
     batch.remember(event)
-    return Ack(change.row.id, event.id, event.seq, event.hash, event.at_ms)
+    return Ack(row.id, event.id, event.seq, event.hash, event.at_ms)
 
 
 def follow_rule(batch: Batch, change: Change, command: Requeue | Idle) -> None:
@@ -179,7 +197,7 @@ def check_same(twin: EventRow, command: Send | Act) -> None:
 
 
 def check_previous(batch: Batch, command: Send) -> None:
-    if command.prev and (command.prev, command.place.chat_pk, command.place.participant) not in batch.known:
+    if command.prev and not batch.knows((command.prev, command.place.chat_pk, command.place.participant)):
         raise PreviousMissing("The message before this one is not here yet", need=command.prev)
 
 

@@ -15,6 +15,7 @@ from history.change import Change
 from history.db import Transaction
 from history.errors import Erased, NotFound
 from history.events import canonical
+from history.memory import Memory
 from history.models import INTERNAL, PUBLIC
 from history.times import new_id
 
@@ -73,7 +74,7 @@ def erase_chat(transaction: Transaction, chat_id: str) -> Receipt:
     if found is None:
         raise NotFound(f"There is no chat {chat_id}")
     place = service_place(found[0], chat_id)
-    change = Batch(transaction, [Erasing(place)]).changes[place.chat_pk]
+    change = Batch(transaction, [Erasing(place)], Memory()).changes[place.chat_pk]
     if change.row.erased:
         raise Erased(f"The chat {chat_id} was erased already")
     write_last_events(change, place, now_ms)

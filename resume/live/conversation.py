@@ -63,7 +63,8 @@ class Bucket:
 
     def take(self, now: float) -> float:
         """Takes one; returns 0, or the seconds until there is one again."""
-        self.level = min(self.burst, self.level + (now - self.at) * self.rate)
+        level = self.level + (now - self.at) * self.rate
+        self.level = level if level < self.burst else self.burst
         self.at = now
         if self.level >= 1:
             self.level -= 1

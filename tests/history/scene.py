@@ -3,7 +3,6 @@
 import itertools
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from sqlmodel import col, select
@@ -35,7 +34,7 @@ class Scene:
     def __init__(self, store: Store, settle_ms: int = 0, limits: MailLimits = NO_LIMITS) -> None:
         self.store = store
         self.policy = MailPolicy(settle_ms, DOMAIN, limits)
-        self.writer = Writer(store, partial(journal.apply, self.policy), only_answer)
+        self.writer = Writer(store, journal.writing(self.policy), only_answer)
         self.writer.start()
         self.numbers = itertools.count(1)
 

@@ -4,7 +4,6 @@ import itertools
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ class Office:
         self.root = root
         self.policy = MailPolicy(0, "stillhere.example.com")
         self.bus = MemoryBus()
-        self.writer = Writer(store, partial(journal.apply, self.policy), self._ring)
+        self.writer = Writer(store, journal.writing(self.policy), self._ring)
         self.writer.start()
         self.numbers = itertools.count(1)
         self.indexer: Indexer | None = None

@@ -1,7 +1,6 @@
 """One imagined server process: the product's hub and writer over imagined threads, which lives until it is killed."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from history import journal
@@ -86,7 +85,7 @@ class SteppedWriter(Writer):
     """The product's writer without its thread: the world says when it commits, and how much."""
 
     def __init__(self, world: World, store: Store, committed: Callable[[list[Any], list[Answer]], None]) -> None:
-        super().__init__(store, partial(journal.apply, POLICY), committed)
+        super().__init__(store, journal.writing(POLICY), committed)
         self.world, self.lane = world, Lane(world)
         self.process = Process()
 

@@ -74,8 +74,8 @@ def soak(folder: Path, url: str, scale: Scale, seed: int) -> Report:
     """Runs it on the empty, migrated database at `url`; what was logged is in `folder`."""
     report, began = Report(), time.monotonic()
     store = Store(url)
-    writer = Writer(store, partial(journal.apply, POLICY), only_answer)
-    clock = Writer(store, partial(journal.apply, POLICY), only_answer)  # moves time on, in commits of its own
+    writer = Writer(store, journal.writing(POLICY), only_answer)
+    clock = Writer(store, journal.writing(POLICY), only_answer)  # moves time on, in commits of its own
 
     for each in (writer, clock):
         each.start()

@@ -32,7 +32,7 @@ def main() -> None:
     url, port, log_path = sys.argv[1:]
     logging.getLogger("stillhere").setLevel(logging.CRITICAL)  # that mails are late is what this is about
     store = Store(url)
-    writer = Writer(store, partial(journal.apply, MailPolicy(0, DOMAIN)), only_answer)
+    writer = Writer(store, journal.writing(MailPolicy(0, DOMAIN)), only_answer)
     writer.start()
     settings = MailSettings(f"w{os.getpid()}.{DOMAIN}", "127.0.0.1", int(port), tls="none")
     house = House("Soak", DOMAIN, f"https://{DOMAIN}", ADDRESSES, link, DAY_MS)
