@@ -46,7 +46,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    with running_cluster() as cluster:
+    with running_cluster(in_memory=True) as cluster:
         yield cluster
 
 
