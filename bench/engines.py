@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from bench import machine
 from bench.corpus import Dialogue
 from bench.machine import percentile
 from bench.questions import COSTLY, NOW_MS, Question, documents, questions
@@ -74,7 +75,7 @@ def measure(scale: Scale, folder: Path, talks: Sequence[Dialogue], names: Sequen
     theirs = {kind: [took(ask_fts, reference, q) for q in asked if q.fts] for kind, asked in kinds.items()}
     gc.enable()  # as it runs
     for name in names:
-        with ENGINES[name](folder / name) as engine:
+        with machine.on_all_cores(), ENGINES[name](folder / name) as engine:
             yield from rate_rows(name, engine, stock, reference)
             for kind, asked in kinds.items():
                 ours = [took(search, engine, q) for q in asked]

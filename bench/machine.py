@@ -28,6 +28,16 @@ def on_server_core() -> Iterator[None]:
         pin(CLIENT_CORE)
 
 
+@contextlib.contextmanager
+def on_all_cores() -> Iterator[None]:
+    """For what is measured in this process, with nothing beside it. What is started inside has all cores, too."""
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    try:
+        yield
+    finally:
+        pin(CLIENT_CORE)
+
+
 def memory_bytes(pid: int) -> int:
     """Proportional memory (PSS) of a process and its children."""
     return sum(_pss_kib(one) * 1024 for one in _family(pid))

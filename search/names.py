@@ -9,8 +9,8 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
-from search.stems import STEM_MARK
-from search.words import tokens
+from search.stems import STEM_MARK, stem
+from search.words import WORD_LETTERS, tokens
 
 CACHED_PIECES = 32_768
 LONG_LETTERS = 2_000
@@ -19,16 +19,23 @@ LONG_LETTERS = 2_000
 NUMBER_OVER_BLANK = re.compile(r"[0-9][^A-Za-z0-9]?\s[^A-Za-z0-9]?[0-9]")
 
 
+SINGLE = re.compile(r"[^\w+#]*([A-Za-z0-9]+)[^\w+#]*", re.ASCII)
+"""One word, with signs around it that make no part of it: most pieces."""
+
+
 class Cut(NamedTuple):
     """The tokens of a piece of text."""
 
     names: tuple[tuple[str, int], ...]
     """Each token and its position in the piece."""
+    words: tuple[tuple[str, int], ...]
+    """Those that are no stems."""
     length: int
     """How many positions the piece has."""
     plain: str | None
     """Its words joined by blanks, if there is nothing else but stems: one word a position."""
-    stems: tuple[str, ...]
+    stems: str
+    """Joined by blanks."""
 
 
 def cuts(text: str) -> list[Cut]:
@@ -54,12 +61,26 @@ def may_reach_over(text: str) -> bool:
 
 
 def cut_of(piece: str) -> Cut:
+    single = SINGLE.fullmatch(piece) if piece.isascii() else None
+    if single:
+        return cut_of_word(single[1].lower()[:WORD_LETTERS])
     found = tokens(piece)
     length = sum(token.spine for token in found)
-    stems = tuple(token.text for token in found if token.text.startswith(STEM_MARK))
-    is_plain = len(found) == length + len(stems)
-    plain = " ".join(token.text for token in found if token.spine) if is_plain else None
-    return Cut(tuple((token.text, token.position) for token in found), length, plain, stems)
+    names = tuple((token.text, token.position) for token in found)
+    words = tuple(name for name in names if not name[0].startswith(STEM_MARK))
+    stems = " ".join(name for name, _ in names if name.startswith(STEM_MARK))
+    plain = " ".join(name for name, _ in words) if len(words) == length else None
+    return Cut(names, words, length, plain, stems)
+
+
+def cut_of_word(word: str) -> Cut:
+    """Of a folded word without parts."""
+    names = ((word, 0),)
+    root = stem(word)
+    if root == word:
+        return Cut(names, names, 1, word, "")
+    marked = STEM_MARK + root
+    return Cut((*names, (marked, 0)), names, 1, word, marked)
 
 
 known_cut = lru_cache(CACHED_PIECES)(cut_of)

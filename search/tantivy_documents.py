@@ -6,8 +6,8 @@ the other `tantivy_` modules.
 """
 
 import unicodedata
+from bisect import bisect_right
 from functools import lru_cache
-from itertools import accumulate
 from pathlib import Path
 
 import tantivy
@@ -16,12 +16,11 @@ from search.engine import Document, Edition, Key
 from search.facts import SHOWN_TAGS
 from search.names import Cut, cuts
 from search.places import freshness, month_at
-from search.stems import STEM_MARK
 
 TEXT, STEMS = "text", "stems"
 """Words with their positions, and stems without."""
 
-TAGS, CUSTOMER = "tags", "customer"
+TAGS = "tags"
 AT, CHAT, STREAM, SEQ = "at", "chat", "stream", "seq"
 FRESH = "fresh"
 MONTH, SHOWN = "month", "shown"
@@ -30,7 +29,7 @@ MONTH, SHOWN = "month", "shown"
 EDITION, EDITION_STREAM = "edition", 2
 """The document of the edition lies in a stream that no message is in."""
 
-FORMAT = f"1 {unicodedata.unidata_version}"
+FORMAT = f"2 {unicodedata.unidata_version}"
 """Raise the number when fields or tokenizer change; another Unicode may cut other words, too."""
 
 BLANK = "\x1f"
@@ -50,7 +49,6 @@ def make_schema() -> tantivy.Schema:
     builder.add_text_field(TEXT, tokenizer_name="words", stored=True)
     builder.add_text_field(STEMS, tokenizer_name="words", index_option="freq")
     builder.add_text_field(TAGS, tokenizer_name="tags", index_option="basic")
-    builder.add_text_field(CUSTOMER, tokenizer_name="raw", index_option="basic")
     builder.add_text_field(MONTH, tokenizer_name="raw", index_option="basic", fast=True)
     builder.add_text_field(SHOWN, tokenizer_name="raw", index_option="basic", fast=True)
     builder.add_unsigned_field(AT, fast=True)
@@ -80,12 +78,9 @@ def open_index(folder: Path) -> tantivy.Index:
 def indexed(document: Document) -> tantivy.Document:
     key = document.key
     lying = tantivy.Document()
-    found = cuts(document.text)
-    add_words(lying, found)
+    words = add_words(lying, cuts(document.text))
     tags, shown = joined(document.tags)
-    lengths = LONG_TAGS[: length_class(sum(cut.length for cut in found))]
-    lying.add_text(TAGS, BLANK.join((tags, *lengths)) if lengths else tags)
-    lying.add_text(CUSTOMER, document.customer_id)
+    lying.add_text(TAGS, BLANK.join((tags, customer_tag(document.customer_id), *LONG_TAGS[: length_class(words)])))
     lying.add_text(MONTH, month_at(document.at_ms))
     lying.add_text(SHOWN, shown)
     lying.add_unsigned(AT, document.at_ms)
@@ -96,9 +91,14 @@ def indexed(document: Document) -> tantivy.Document:
     return lying
 
 
+def customer_tag(customer_id: str) -> str:
+    """No query can name it; a scope does."""
+    return f"@customer:{customer_id}"
+
+
 def length_class(words: int) -> int:
     """How many of LONG_TAGS a message of so many words has, or a phrase of so many words asks for."""
-    return sum(words >= length for length in LONG_LENGTHS)
+    return bisect_right(LONG_LENGTHS, words)
 
 
 @lru_cache(CACHED_TAGS)
@@ -107,25 +107,26 @@ def joined(tags: frozenset[str]) -> tuple[str, str]:
     return BLANK.join(tags), BLANK.join(sorted(tag for tag in tags if tag.startswith(SHOWN_TAGS)))
 
 
-def add_words(lying: tantivy.Document, found: list[Cut]) -> None:
-    """A text of plain words is cut by tantivy again, at the blanks; one of compounds is handed over name by name."""
-    plain = [cut.plain for cut in found if cut.plain is not None]
-    if len(plain) == len(found):
-        lying.add_text(TEXT, " ".join(plain))
-    else:
-        begins = accumulate((cut.length for cut in found), initial=0)
-        names = [
-            (name, begin + place)
-            for begin, cut in zip(begins, found, strict=False)
-            for name, place in cut.names
-            if not name.startswith(STEM_MARK)
-        ]
-        tokens = [tantivy.Token(name, place, 0, 0) for name, place in names]
-        stored = " ".join(name for name, _ in names)
-        lying.add_pre_tokenized_text(TEXT, tantivy.PreTokenizedString(stored, tokens))
-    stems = [stem for cut in found for stem in cut.stems]
+def add_words(lying: tantivy.Document, found: list[Cut]) -> int:
+    """How many words these are. A text of plain words is cut by tantivy again, at the blanks; one of compounds is
+    handed over name by name.
+    """
+    stems = " ".join([cut.stems for cut in found if cut.stems])
     if stems:
-        lying.add_text(STEMS, " ".join(stems))
+        lying.add_text(STEMS, stems)
+    plain = [cut.plain for cut in found]
+    if None not in plain:
+        text = " ".join(filter(None, plain))
+        lying.add_text(TEXT, text)
+        return text.count(" ") + 1
+    tokens: list[tantivy.Token] = []
+    words = 0
+    for cut in found:
+        tokens += [tantivy.Token(name, words + place, 0, 0) for name, place in cut.words]
+        words += cut.length
+    stored = " ".join([name for cut in found for name, _ in cut.words])
+    lying.add_pre_tokenized_text(TEXT, tantivy.PreTokenizedString(stored, tokens))
+    return words
 
 
 def edition_document(edition: Edition) -> tantivy.Document:

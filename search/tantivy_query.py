@@ -14,7 +14,18 @@ from history.models import INTERNAL, PUBLIC
 from search.engine import EXPANSIONS, Scope
 from search.query import AllOf, AnyOf, ChatIs, Clause, InChats, Not, Query, Tagged, Words
 from search.stems import STEM_MARK
-from search.tantivy_documents import AT, CHAT, CUSTOMER, LONG_TAGS, SCHEMA, STEMS, STREAM, TAGS, TEXT, length_class
+from search.tantivy_documents import (
+    AT,
+    CHAT,
+    LONG_TAGS,
+    SCHEMA,
+    STEMS,
+    STREAM,
+    TAGS,
+    TEXT,
+    customer_tag,
+    length_class,
+)
 
 WEAKER = 0.5
 """The score of a word that stands for another, beside the word itself."""
@@ -35,7 +46,7 @@ class Wording:
         if scope.chats is not None:
             wanted.append(in_chats(scope.chats))
         if scope.customer_id is not None:
-            wanted.append(condition(CUSTOMER, scope.customer_id))
+            wanted.append(condition(TAGS, customer_tag(scope.customer_id)))
         if scope.streams != STREAMS:
             wanted.append(in_streams(scope.streams))
         if query.after_ms is not None or query.before_ms is not None:
