@@ -19,7 +19,7 @@ from typing import Any
 
 CALLS = "pwrite64,ftruncate,fdatasync,fsync,unlink,sendto"
 LONGEST_BYTES = 1 << 20
-STRACE = ("strace", "-f", "-qq", "--seccomp-bpf", "-y", "-xx", "-s", str(LONGEST_BYTES), "-e", f"trace={CALLS}")
+STRACE = ("strace", "-f", "-qq", "--seccomp-bpf", "-y", "-xx", "-s", str(LONGEST_BYTES))
 
 LINE = re.compile(r"(\d+) +(.*)")
 CALL = re.compile(r"(\w+)\((.*?)(?: <unfinished \.\.\.>|\) += (-?\d+).*)")
@@ -39,9 +39,9 @@ def why_not() -> str:
     return "" if tried.returncode == 0 else f"strace may not trace here: {tried.stderr[-200:]}"
 
 
-def recorder(log: Path) -> tuple[str, ...]:
+def recorder(log: Path, calls: str = CALLS) -> tuple[str, ...]:
     """What to put before a command to have its calls in `log`."""
-    return (*STRACE, "-o", str(log))
+    return (*STRACE, "-e", f"trace={calls}", "-o", str(log))
 
 
 @contextmanager
