@@ -28,6 +28,7 @@ class Scale:
     letter_rounds: int
     mail_answers: int
     mails: int
+    due_mails: int
 
 
 FULL = Scale(
@@ -52,6 +53,7 @@ FULL = Scale(
     letter_rounds=100,
     mail_answers=1_000,
     mails=2_000,
+    due_mails=600,
 )
 
 QUICK = Scale(
@@ -76,4 +78,5 @@ QUICK = Scale(
     letter_rounds=20,
     mail_answers=100,
     mails=200,
+    due_mails=30,
 )

@@ -113,6 +113,11 @@ class Claim:
     lease_owner: str
     rendered_rev: int | None
     body: bytes | None
+    after_pause: bool
+    """Whether a pause of the domain, or of everything, is remembered, which the mail's success ends."""
+
+
+CLAIMED = tuple(name for name in Claim.__dataclass_fields__ if name != "after_pause")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +222,14 @@ def claim(
         )
         .returning(ITEM)
     )
-    claims = [claim_of(row) for row in sorted(rows, key=lambda row: row.due_ms)]
+    rested = pauses.remembered(transaction.driver)
+    claims = [claim_of(row, rested) for row in sorted(rows, key=lambda row: row.due_ms)]
     return [claim for claim in claims if is_wanted(transaction, claim, now_ms)]
 
 
-def claim_of(row: Row[Any]) -> Claim:
-    return Claim(**{name: getattr(row, name) for name in Claim.__dataclass_fields__})
+def claim_of(row: Row[Any], rested: Collection[str]) -> Claim:
+    after_pause = row.domain in rested or pauses.EVERYTHING in rested
+    return Claim(**{name: getattr(row, name) for name in CLAIMED}, after_pause=after_pause)
 
 
 def is_wanted(transaction: Transaction, claim: Claim, now_ms: int) -> bool:
@@ -290,7 +297,8 @@ def settle(transaction: Transaction, claim: Claim, result: Result, now_ms: int, 
 
     An answer that comes after the lease ran out still settles an uncertain item.
     """
-    pauses.follow(transaction, claim.domain, result, now_ms, jitter)
+    if claim.after_pause or result.fate != "sent":
+        pauses.follow(transaction, claim.domain, result, now_ms, jitter)
     if result.fate == "wait":  # the next may have the same number: this one was no try
         return changed(transaction, WAIT, result.answer, *ours(claim))
     attempt = claim.id, claim.attempts, now_ms, result.phase, result.code, result.answer

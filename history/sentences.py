@@ -7,7 +7,7 @@ are written as the reader's country writes them.
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
@@ -23,7 +23,7 @@ Sentence = str | Mapping[str, str]
 """A text with named gaps, or one for each form that the language has for a number."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Language:
     """A language that we speak, as it is spoken in the reader's country."""
 
@@ -39,7 +39,7 @@ class Language:
         """As HTML and mail write it (BCP 47): `ar-EG`."""
         return str(self.locale).replace("_", "-")
 
-    @property
+    @cached_property
     def direction(self) -> str:
         """ltr or rtl"""
         return str(self.locale.text_direction)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -53,6 +54,8 @@ class Job:
 
     work: Callable[[Transaction], Any]
     future: "Future[Any]"
+    is_sure: bool = False
+    """Whether it raises only when something is broken: it needs no savepoint, and breaks what shares its commit."""
 
 
 Answer = tuple[Entry | Job, Any]
@@ -102,14 +105,15 @@ class Writer:
             raise outcome
         return outcome
 
-    def write(self, work: Callable[[Transaction], T]) -> T:
+    def write(self, work: Callable[[Transaction], T], *, is_sure: bool = False) -> T:
         """Runs `work` in the writer's transaction and returns its result after the commit.
 
-        What `work` raises undoes its own part only, and is raised here.
+        What `work` raises undoes its own part only, and is raised here. Work that refuses nothing `is_sure`, which
+        spares the database two statements.
         """
         self._check_room()
         future: Future[T] = Future()
-        self.waiting.put(Job(work, future))
+        self.waiting.put(Job(work, future, is_sure))
         return future.result()
 
     def later(self, work: Callable[[Transaction], object]) -> None:
@@ -156,10 +160,7 @@ class Writer:
                 for item in batch:
                     self._commit([item])
                 return
-            log.exception("a write failed")
-            refusal = StillhereError()
-            refusal.__cause__ = error
-            self.committed([], [(batch[0], refusal)])
+            self.committed([], [(batch[0], refusal_of(error))])
             return
         self.committed(commits, list(zip(batch, outcomes, strict=True)))
 
@@ -218,17 +219,30 @@ class Raised:
     error: BaseException
 
 
+def refusal_of(error: Exception) -> StillhereError:
+    """What is told to whoever waits for a write that failed: no more than what was meant to be told."""
+    if isinstance(error, StillhereError):
+        return error
+    log.error("a write failed", exc_info=error)
+    refusal = StillhereError()
+    refusal.__cause__ = error
+    return refusal
+
+
 def run_job(transaction: Transaction, job: Job, of_store: tuple[type[BaseException], ...]) -> Any:
-    """Runs a job in a savepoint, so that its failure undoes only itself; but failures `of_store` are all's."""
+    """Runs a job in a savepoint, so that its failure undoes only itself; but failures `of_store`, and those of a job
+    that was sure, are all's."""
     before = len(transaction.commits)
     try:
-        with transaction.connection.begin_nested():
+        with nullcontext() if job.is_sure else transaction.connection.begin_nested():
             result = job.work(transaction)
             transaction.db.flush()
             return result
     except of_store:
         raise
     except Exception as error:
+        if job.is_sure:
+            raise
         del transaction.commits[before:]
         return Raised(error)
     finally:

@@ -4,13 +4,9 @@ mail programs (they clip near 100 kB), the whole as an attached file. Pure; call
 Words of customers never reach a header and are never linked.
 """
 
-import base64
 import hashlib
-import quopri
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from email import policy
-from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
 
@@ -20,6 +16,7 @@ from history.errors import Invalid
 from history.mail.headers import header_block, header_text, mailbox
 from history.mail.letter import Letter
 from history.mail.links import linked, web_address
+from history.mail.mime import multipart, shorter_encoding, text_entity
 from history.rendering import environment
 from history.transcript import Entry
 from history.transcript_formats import RULE, text_of
@@ -43,14 +40,10 @@ def compose(letter: Letter) -> bytes:
     """The mail, ready for SMTP: CRLF, no line over 998 bytes. Raises Invalid for a bad recipient."""
     text, (html, is_whole) = text_part(letter), html_part(letter)
     boundary = "=_" + hashlib.sha256(letter.message_id.encode()).hexdigest()[:24]
-    mail = EmailMessage(policy=policy.SMTP)
-    mail.set_content(text, cte=shorter_encoding(text))
-    mail.make_alternative(boundary)
-    mail.add_alternative(html, subtype="html", cte=shorter_encoding(html))
+    body = multipart("alternative", boundary, [text_entity(text, "plain"), text_entity(html, "html")])
     if not is_whole:
-        mail.make_mixed(boundary + "_mixed")
-        mail.add_attachment(text, filename=ATTACHMENT_NAME, cte=shorter_encoding(text))
-    return header_block(headers(letter)) + mail.as_bytes()
+        body = multipart("mixed", boundary + "_mixed", [body, text_entity(text, "plain", ATTACHMENT_NAME)])
+    return header_block(headers(letter)) + body
 
 
 def headers(letter: Letter) -> dict[str, str]:
@@ -70,6 +63,7 @@ def headers(letter: Letter) -> dict[str, str]:
         **{name: value for name, value in may_be_empty.items() if value},
         "Auto-Submitted": "auto-generated",  # RFC 3834
         "X-Auto-Response-Suppress": "All",
+        "MIME-Version": "1.0",
     }
 
 
@@ -81,13 +75,6 @@ def wire_address(address: str) -> str:
     except EmailNotValidError as error:
         raise Invalid(f"No mail can be sent to this address: {error}") from error
     return valid.ascii_email or f"{valid.local_part}@{valid.ascii_domain}"
-
-
-def shorter_encoding(text: str) -> str:
-    """The content transfer encoding that makes `text` shorter."""
-    plain = text.encode()
-    printable, base = quopri.encodestring(plain), base64.encodebytes(plain)
-    return "quoted-printable" if len(printable) <= len(base) else "base64"
 
 
 def text_part(letter: Letter) -> str:
@@ -129,8 +116,7 @@ def shortened(layout: Layout, entries: tuple[Entry, ...]) -> Iterator[list[Block
 
 
 def encoded_bytes(html: str) -> int:
-    plain = html.encode()
-    return min(len(quopri.encodestring(plain)), len(base64.encodebytes(plain)))
+    return len(shorter_encoding(html)[1])
 
 
 def html_of(letter: Letter, blocks: list[Block]) -> str:

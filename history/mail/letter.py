@@ -112,7 +112,7 @@ class Letter:
         """The line above which an answer is to be written; empty where none can be."""
         return self.say("marker") if self.kind == "away" and self.reply_address else ""
 
-    @property
+    @cached_property
     def purpose(self) -> list[str]:
         """What the mail is, in a sentence or two."""
         updated = [self.say("updated")] if self.is_update and self.kind == "transcript" else []
@@ -131,7 +131,7 @@ class Letter:
         """The seq of the last message that is news; None if there is none."""
         return max((entry.seq for entry in self.entries if self.is_answer(entry)), default=None)
 
-    @property
+    @cached_property
     def facts(self) -> list[str]:
         """When and with whom the chat was, how long it is, and in which zone its times are."""
         if self.kind == "confirm":

@@ -17,6 +17,7 @@ SERVER_DELAYS_MS = (15 * SECOND_MS, 30 * SECOND_MS, MINUTE_MS, 2 * MINUTE_MS, 5 
 LONGEST_PAUSE_MS = 24 * HOUR_MS
 JITTER_PART = 0.2
 
+REMEMBERED = "SELECT domain FROM mail_pause"
 FAILURES = "SELECT failures FROM mail_pause WHERE domain = ?"
 PAUSE = (
     "INSERT INTO mail_pause (domain, until_ms, failures, reason) VALUES (?, ?, 1, ?) "
@@ -48,6 +49,11 @@ def pause(
     longest_ms = delays_ms[-1] if domain == EVERYTHING else LONGEST_PAUSE_MS
     until_ms = now_ms + int(min(delay_ms, longest_ms) * (1 + JITTER_PART * jitter))
     transaction.driver.run(PAUSE, domain, until_ms, reason, failures + 1)
+
+
+def remembered(driver: Driver) -> set[str]:
+    """The domains whose pauses no success has ended yet, whether they are over or not."""
+    return {domain for (domain,) in driver.rows(REMEMBERED)}
 
 
 def paused(driver: Driver, now_ms: int, domain: str = EVERYTHING) -> str | None:

@@ -4,9 +4,10 @@ restored backup takes for unsent may have been sent since, so nobody sends it ag
 Called by the worker when it starts, and whenever a mail has passed the fence.
 """
 
+import logging
 import os
+import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from history.db import Transaction
@@ -17,18 +18,31 @@ HOLD = (
     "done_ms = ?, body = NULL WHERE state IN ('ready', 'leased', 'started') AND created_ms <= ?"
 )
 
+log = logging.getLogger("stillhere.mail")
 
-@dataclass(frozen=True, slots=True)
+
 class LastMail:
     """When the last mail passed the fence, in a file that a restored database does not bring back."""
 
-    path: Path
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.noting = threading.Lock()
+        """Guards the file's draft and the moment below: mails pass the fence on several threads."""
+        self.noted_ms = 0
 
     def note(self, at_ms: int) -> None:
-        """Losing this in a power cut would only make us trust the record, so nothing is synced."""
-        draft = self.path.with_suffix(f".{os.getpid()}")
-        draft.write_text(str(at_ms))
-        draft.replace(self.path)
+        """Losing this, in a power cut or on a full disk, would only make us trust the record: nothing is synced, and a
+        mail that has passed the fence goes out whatever becomes of it."""
+        with self.noting:
+            if at_ms <= self.noted_ms:
+                return
+            draft = self.path.with_suffix(f".{os.getpid()}")
+            try:
+                draft.write_text(str(at_ms))
+                draft.replace(self.path)
+            except OSError as error:
+                log.warning("when the last mail went out could not be noted: %s", error)
+            self.noted_ms = at_ms
 
     def read(self) -> int:
         with suppress(OSError, ValueError):

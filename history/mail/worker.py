@@ -3,6 +3,8 @@ make mails of them and send them.
 
     claim -> render -> fence -> send -> record
 
+Many are on their way at once, and what is written about them at the same moment shares a commit (`writer.py`); each
+fence is a condition on its own row, and its body goes out after that commit.
 Started and stopped by `app.py`; several workers may run on one database. It never sends again what may have been
 taken: an item whose outcome is unknown stays `uncertain` until something is heard of it.
 """
@@ -274,7 +276,8 @@ class MailWorker:
 
     def _passes_fence(self, claim: Claim, rendered: Rendered) -> bool:
         at_ms = self.writer.write(
-            lambda t: t.now_ms if outbox.start(t, claim, rendered, t.now_ms, self.habits.lease_ms) else None
+            lambda t: t.now_ms if outbox.start(t, claim, rendered, t.now_ms, self.habits.lease_ms) else None,
+            is_sure=True,
         )
         if at_ms is not None and self.habits.last_mail:
             self.habits.last_mail.note(at_ms)
@@ -297,7 +300,7 @@ class MailWorker:
             log.error("the mail server refuses us, all mail waits: %s %s", result.code, result.answer)
         while True:
             try:
-                self.writer.write(lambda t: outbox.settle(t, claim, result, t.now_ms, jitter))
+                self.writer.write(lambda t: outbox.settle(t, claim, result, t.now_ms, jitter), is_sure=True)
                 return
             except Busy:
                 if self.stopping:

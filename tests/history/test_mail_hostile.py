@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -318,6 +319,23 @@ def test_an_older_backup_sends_nothing_again_that_may_have_been_sent(
     scene.closed_chat()
     wait_until(lambda: states(scene) == ["uncertain", "sent"])
     assert len(mail_server.orders.taken) == 2, "the old one once, the new one once"
+
+
+def test_many_mails_may_pass_the_fence_at_once(tmp_path: Path) -> None:
+    last, path = LastMail(tmp_path / "last-mail"), tmp_path / "last-mail"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(last.note, range(1, 400)))
+    assert last.read() == 399
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_takes_no_note_holds_up_no_mail(
+    scene: Scene, smtp: MailSettings, mail_server: MailServer, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    scene.closed_chat()
+    start_worker(smtp, habits=Habits(last_mail=LastMail(tmp_path / "nowhere" / "last-mail")))
+    wait_until(lambda: states(scene) == ["sent"])
+    assert len(mail_server.orders.taken) == 1
 
 
 def test_a_restart_after_a_refusal_is_no_older_backup(

@@ -255,3 +255,13 @@ def test_any_text_survives_a_header_and_stays_in_it(text: str) -> None:
     assert (str(make_header(decode_header(name))), address) == (line, "chat@example.com")
     assert "?b??=" not in subject
     assert max(map(len, content.split(b"\r\n"))) <= 120
+
+
+def test_no_line_of_a_mail_begins_as_the_envelope_of_a_mailbox_does() -> None:
+    """Wherever the encoding breaks a line."""
+    for length in range(60, 80):
+        text = f"{'x' * length} From here on"
+        content = compose(letter_of(*says(CUSTOMER, text)))
+        assert b"\nFrom " not in content, length
+        assert max(len(line) for line in content.split(b"\r\n")) <= 78
+        assert text in part_of(read(content), "plain")

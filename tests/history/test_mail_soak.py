@@ -1,4 +1,9 @@
-"""The soak of mail, in short: the same workers, sink and judge, with fewer of everything."""
+"""The soak of mail, in short: the same workers, sink and judge, with fewer of everything.
+
+Claims, fences and outcomes of several mails share commits, which makes none of them weaker: each is one conditional
+UPDATE of its own row, a body goes out only after the commit that its fence is in, and what a lost commit would have
+recorded is in doubt after the lease, as if it had been alone.
+"""
 
 from pathlib import Path
 
