@@ -26,14 +26,25 @@ from search.postgres_page import (
     EVERYWHERE,
     NO_SCORE,
     Wanted,
+    count_up,
     hits_in,
-    in_order,
+    page_of,
     rarities,
+    rows_in_order,
     score_of,
 )
 from search.postgres_query import Condition, condition_of
 from search.postgres_tables import FORMAT, TABLES, places_of, row_of, words_in
-from search.postgres_vocabulary import Expansion, OutOfTime, count_words, frequencies, is_known, near_to
+from search.postgres_vocabulary import (
+    Expansion,
+    OutOfTime,
+    are_frequent,
+    count_words,
+    frequencies,
+    is_known,
+    known_total,
+    near_to,
+)
 from search.query import Query
 
 INDEX_LOCK = 7_465_740
@@ -164,7 +175,7 @@ class PostgresEngine:
             except (OutOfTime, QueryCanceled):
                 return replace(nothing(ask), partial=True)
             try:
-                hits = all_hits(cursor, wanted)
+                hits = all_hits(cursor, wanted, query, scope)
                 return replace(hits, partial=hits.partial or expansion.cut)
             except QueryCanceled:
                 cursor.execute(AFTER_TIMEOUT.format(ms=ms_until(over)))
@@ -187,8 +198,7 @@ class PostgresEngine:
 
     def count(self) -> int:
         with self._reading() as cursor:
-            cursor.execute(COUNT)
-            return int(cursor.fetchone()[0])
+            return number_of_messages(cursor)
 
     def close(self) -> None:
         if self.owner is not None:
@@ -241,21 +251,33 @@ def add(cursor: psycopg.Cursor[Any], documents: Iterable[Document], words: Count
             copy.write_row(row_of(document, places))
 
 
-def all_hits(cursor: Cursor, wanted: Wanted) -> Hits:
+def all_hits(cursor: Cursor, wanted: Wanted, query: Query, scope: Scope) -> Hits:
+    ask = wanted.ask
+    rows = []
+    if ask.sort != "best" and not ask.collapse and are_frequent(cursor, query, number_of_messages(cursor)):
+        rows = rows_in_order(cursor, wanted)
+    if len(rows) > ask.limit and not ask.facets:
+        known = known_total(cursor, query, scope)
+        if known is not None:
+            return replace(page_of(rows, ask), total=known)
+        total = count_up(cursor, wanted.condition)
+        return replace(page_of(rows, ask), total=min(total, EXACT_HITS), partial=total > EXACT_HITS)
     hits = hits_in(cursor, wanted, EVERYWHERE)
-    if hits.total < EXACT_HITS or not hits.partial:
+    if not hits.partial:
         return hits
-    if wanted.ask.sort != "best" and not wanted.ask.collapse:
-        return in_order(cursor, wanted, hits)
-    edge = hits_in(cursor, wanted, wanted.edge)
-    return replace(hits, items=edge.items, next=edge.next)
+    page = page_of(rows, ask) if len(rows) > ask.limit else hits_in(cursor, wanted, wanted.edge)
+    return replace(hits, items=page.items, next=page.next)
 
 
 def score_in(cursor: Cursor, query: Query) -> Condition:
-    cursor.execute(COUNT)
-    count = int(cursor.fetchone()[0])
     terms = [term for words in query.words for term in words.terms]
-    return score_of(query.words, rarities(count, frequencies(cursor, terms), query.words))
+    known = frequencies(cursor, terms)
+    return score_of(query.words, rarities(number_of_messages(cursor), known, query.words))
+
+
+def number_of_messages(cursor: Cursor) -> int:
+    cursor.execute(COUNT)
+    return int(cursor.fetchone()[0])
 
 
 def ms_until(moment: float) -> int:

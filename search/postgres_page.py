@@ -1,15 +1,15 @@
 """The statements of a search in PostgreSQL: a page of what was found, and what is counted beside it. Called by
 `postgres_engine.py`.
 
-All that is found is gathered once, up to EXACT_HITS, and then counted, grouped and put in order. Of what is found more
-often a page of the newest or oldest is read from the index that is in that order; else it is looked for among the
-newest messages only, and marked as partial.
+A page of the newest or oldest of what is frequent is found by looking at the newest or oldest messages, one after the
+other. Else all that is found is gathered once, up to EXACT_HITS, and then counted, grouped and put in order; what is
+found more often is looked for among the newest messages only, and marked as partial.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from history.db import Cursor
@@ -84,10 +84,11 @@ FACETS = (
 NO_FACETS = "NULL, NULL, NULL"
 
 IN_ORDER = (
-    "SELECT 0, at_ms, chat_pk, stream, seq, 1 FROM message WHERE {condition} AND {behind} "
-    "ORDER BY {order} LIMIT {limit}"
+    "SELECT 0, at_ms, chat_pk, stream, seq, 1 FROM "
+    "(SELECT * FROM message WHERE {behind} ORDER BY {order} LIMIT {looked_at}) AS message "
+    "WHERE {condition} ORDER BY {order} LIMIT {limit}"
 )
-ONLY_IN_ORDER = "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off"
+COUNT = "SELECT count(*) FROM (SELECT FROM message WHERE {condition} LIMIT {most}) AS found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,30 +147,44 @@ def hits_in(cursor: Cursor, wanted: Wanted, source: str) -> Hits:
     answer = ANSWER.format(chats=chats, page=page, facets=FACETS if ask.facets else NO_FACETS)
     cursor.execute(found + answer, (*wanted.score.params, *wanted.condition.params, *behind.params))
     total, number_of_chats, shown, *facets = cursor.fetchone()
-    return page_of(shown or [], ask, total, number_of_chats, facets_of(*facets) if ask.facets else None)
-
-
-def in_order(cursor: Cursor, wanted: Wanted, hits: Hits) -> Hits:
-    """`hits` with the page read in the order of time: for what is found in very many messages."""
-    behind = wanted.behind
-    cursor.execute(ONLY_IN_ORDER)
-    statement = IN_ORDER.format(
-        condition=wanted.condition.sql, behind=behind.sql, order=wanted.order, limit=wanted.ask.limit + 1
+    return replace(
+        page_of(shown or [], ask),
+        total=min(total, EXACT_HITS),
+        chats=number_of_chats if total <= EXACT_HITS else None,
+        partial=total > EXACT_HITS,
+        facets=facets_of(*facets) if ask.facets else None,
     )
-    cursor.execute(statement, (*wanted.condition.params, *behind.params))
-    return page_of(cursor.fetchall(), wanted.ask, hits.total, hits.chats, hits.facets)
 
 
-def page_of(rows: Iterable[Any], ask: Ask, total: int, chats: int | None, facets: Facets | None) -> Hits:
+def rows_in_order(cursor: Cursor, wanted: Wanted) -> list[Any]:
+    """The page's rows and one more, if they are among the newest or oldest messages: looked at one after the other, so
+    that it takes the longer, the rarer they are.
+    """
+    behind = wanted.behind
+    statement = IN_ORDER.format(
+        behind=behind.sql,
+        order=wanted.order,
+        looked_at=EDGE_MESSAGES,
+        condition=wanted.condition.sql,
+        limit=wanted.ask.limit + 1,
+    )
+    cursor.execute(statement, (*behind.params, *wanted.condition.params))
+    return list(cursor.fetchall())
+
+
+def count_up(cursor: Cursor, condition: Condition) -> int:
+    """How many are found; of more than EXACT_HITS, one more than these."""
+    cursor.execute(COUNT.format(condition=condition.sql, most=EXACT_HITS + 1), condition.params)
+    return int(cursor.fetchone()[0])
+
+
+def page_of(rows: Iterable[Any], ask: Ask) -> Hits:
     """`rows`: those of the page and one more, if there is more."""
     ranks: list[tuple[Rank, int]] = [((score, PLACE_FORM.pack(*place)), hits) for score, *place, hits in rows]
     return Hits(
-        total=min(total, EXACT_HITS),
+        total=0,
         items=tuple(hit_at(place, score, hits) for (score, place), hits in ranks[: ask.limit]),
-        chats=chats,
         next=write_cursor(ranks[ask.limit - 1][0]) if len(ranks) > ask.limit else None,
-        partial=total > EXACT_HITS,
-        facets=facets,
     )
 
 

@@ -11,9 +11,11 @@ from typing import Any
 import psycopg
 
 from history.db import Cursor
-from search.engine import EXPANSIONS, KNOWN_CHATS
+from search.engine import EXPANSIONS, KNOWN_CHATS, Scope
+from search.postgres_page import count_up
+from search.postgres_query import Lexemes
 from search.postgres_tables import kept_near_numbers, near_numbers, quoted
-from search.query import Words
+from search.query import AllOf, Query, Words
 from search.spelling import is_near
 
 LAST_LETTER = "\U0010ffff"
@@ -27,6 +29,9 @@ CHATS = (
 )
 SOME_MESSAGES = 1000
 
+FREQUENT_SHARE = 0.01
+"""A word is frequent that is in so many of all messages."""
+
 RISE = (
     "UPDATE word SET messages = word.messages + new.messages "
     "FROM unnest(%s::text[], %s::bigint[]) AS new (word, messages) WHERE word.word = new.word "
@@ -37,6 +42,33 @@ NEW_WORDS = "COPY word (word, messages, near) FROM STDIN"
 
 class OutOfTime(Exception):
     """A search has so many beginnings and spellings that it cannot be answered."""
+
+
+def are_frequent(cursor: Cursor, query: Query, count: int) -> bool:
+    """Whether each word of the query is in a good share of the `count` messages. True if there is none."""
+    if any(words.prefix or words.near or len(words.terms) > 1 for words in query.words):
+        return False
+    terms = [words.terms[0] for words in query.words]
+    known = frequencies(cursor, terms)
+    return all(known.get(term, 0) >= FREQUENT_SHARE * count for term in terms)
+
+
+def known_total(cursor: Cursor, query: Query, scope: Scope) -> int | None:
+    """In how many messages the only word of a search of everything is, without looking at them. Null for another
+    search.
+    """
+    match query:
+        case Query(
+            where=AllOf((Words(terms=(term,), whole=None, also=also, prefix=False, near=0),)),
+            after_ms=None,
+            before_ms=None,
+        ) if scope == Scope():
+            total = frequencies(cursor, [term]).get(term, 0)
+            if also:
+                others = " | ".join(map(quoted, also))
+                total += count_up(cursor, Lexemes(f"({others}) & !{quoted(term)}").condition())
+            return total
+    return None
 
 
 @dataclass(slots=True)
