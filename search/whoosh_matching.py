@@ -12,11 +12,8 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
-from history.times import DAY_MS
 from search.engine import EXPANSIONS, Scope
-from search.places import freshness
 from search.query import AllOf, AnyOf, ChatIs, Clause, InChats, Not, Query, Tagged, Words, leaves_of
 from search.whoosh_segment import MOST, Leaf
 from search.whoosh_writer import chat_tag, customer_tag
@@ -31,9 +28,6 @@ SATURATION, LENGTH_SHARE = 1.2, 0.75
 
 ALSO_WEIGHT = 0.5
 """What a word in another form counts."""
-
-
-CACHED_DAYS = 10_000
 
 
 class TimeOver(Exception):
@@ -261,10 +255,5 @@ def scores_of(ground: Ground, ids: set[int], weights: Mapping[str, float], avera
             for id, often in zip(docs, times, strict=True):
                 if id in scores:
                     scores[id] += factor * often / (often + norms[length[id]])
-    at_ms = leaf.at_ms
-    return {id: score * day_freshness(at_ms[id] // DAY_MS) for id, score in scores.items()}
-
-
-@lru_cache(CACHED_DAYS)
-def day_freshness(day: int) -> float:
-    return freshness(day * DAY_MS)
+    fresh = leaf.fresh
+    return {id: score * fresh[id] for id, score in scores.items()}

@@ -96,18 +96,24 @@ def ids_behind(found: Found, ask: Ask, behind: Rank) -> Iterable[int]:
     return (id for id in found.ids if (scores[id], id) < (score, border))
 
 
-def collapsed(found: Iterable[Found], ask: Ask, behind: Rank | None) -> Iterator[Rank]:
-    """The first hit of each chat, if it is behind a rank."""
-    firsts: dict[int, Rank] = {}
+def collapsed(found: Iterable[Found], ask: Ask, behind: Rank | None) -> Iterable[Rank]:
+    """The first hit of each chat, if it is behind a rank and could be on the page."""
+    firsts: dict[int, tuple[Found, int]] = {}
     for each in found:
         last_wins = sorted(each.ids, reverse=ask.sort == "old")
         if ask.sort == "best":
             last_wins.sort(key=each.scores.__getitem__)
         for chat, id in dict(zip(map(each.leaf.chat.__getitem__, last_wins), last_wins, strict=True)).items():
-            rank, other = each.rank(id), firsts.get(chat)
-            if other is None or is_before(rank, other, ask):
-                firsts[chat] = rank
-    return (rank for rank in firsts.values() if behind is None or is_before(behind, rank, ask))
+            other = firsts.get(chat)
+            if other is None or is_before(each.rank(id), other[0].rank(other[1]), ask):
+                firsts[chat] = each, id
+    if behind is not None:
+        return (rank for each, id in firsts.values() if is_before(behind, rank := each.rank(id), ask))
+    if ask.sort == "best":  # a rank costs more than a score
+        scored = [(each.scores[id], each, id) for each, id in firsts.values()]
+        least = min(heapq.nlargest(ask.limit + 1, (score for score, *_ in scored)), default=0.0)
+        return (each.rank(id) for score, each, id in scored if score >= least)
+    return (each.rank(id) for each, id in firsts.values())
 
 
 def is_before(rank: Rank, other: Rank, ask: Ask) -> bool:

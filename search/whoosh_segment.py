@@ -11,12 +11,13 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import orjson
 
-from search.places import PLACE_FORM
+from history.times import DAY_MS
+from search.places import PLACE_FORM, freshness
 from search.spelling import is_near
 from search.stems import STEM_MARK
 
@@ -51,6 +52,7 @@ MOST = 255
 """Lengths and numbers of times are not told apart beyond."""
 
 MASK_BITS = 64
+CACHED_DAYS = 10_000
 NOTHING: Sequence[int] = ()
 
 
@@ -89,6 +91,11 @@ class Leaf:
     def __len__(self) -> int:
         """How many documents there are."""
         return len(self.at_ms)
+
+    @cached_property
+    def fresh(self) -> list[float]:
+        """How much more each document is worth for its day."""
+        return [day_freshness(at_ms // DAY_MS) for at_ms in self.at_ms]
 
     def place(self, id: int) -> bytes:
         return PLACE_FORM.pack(self.at_ms[id], self.chat[id], self.stream[id], self.seq[id])
@@ -156,3 +163,8 @@ def letters_mask(word: str) -> int:
     for letter in word:
         mask |= 1 << (ord(letter) % MASK_BITS)
     return mask
+
+
+@lru_cache(CACHED_DAYS)
+def day_freshness(day: int) -> float:
+    return freshness(day * DAY_MS)
