@@ -53,7 +53,7 @@ INDEX_LOCK = 7_465_740
 IDENTITY_BITS = 62
 """An identity fits into a signed number of eight bytes."""
 
-SHARES = (0.3, 0.7, 1.0)
+SHARES = (0.25, 0.6, 0.9)
 """After how much of its time a search must know its words, must have gathered what is found, else looks among the
 newest or oldest messages only, and must be over.
 """
@@ -253,15 +253,16 @@ def add(cursor: psycopg.Cursor[Any], documents: Iterable[Document], words: Count
 
 def all_hits(cursor: Cursor, wanted: Wanted, query: Query, scope: Scope) -> Hits:
     ask = wanted.ask
+    known = None if ask.facets else known_total(cursor, query, scope)
     rows = []
     if ask.sort != "best" and not ask.collapse and are_frequent(cursor, query, number_of_messages(cursor)):
         rows = rows_in_order(cursor, wanted)
     if len(rows) > ask.limit and not ask.facets:
-        known = known_total(cursor, query, scope)
-        if known is not None:
-            return replace(page_of(rows, ask), total=known)
-        total = count_up(cursor, wanted.condition)
-        return replace(page_of(rows, ask), total=min(total, EXACT_HITS), partial=total > EXACT_HITS)
+        total = count_up(cursor, wanted.condition) if known is None else known
+        is_counted = known is not None or total <= EXACT_HITS
+        return replace(page_of(rows, ask), total=total if is_counted else EXACT_HITS, partial=not is_counted)
+    if known is not None and known > EXACT_HITS:
+        return replace(hits_in(cursor, wanted, wanted.edge), total=known, chats=None, partial=True)
     hits = hits_in(cursor, wanted, EVERYWHERE)
     if not hits.partial:
         return hits
