@@ -4,14 +4,14 @@ PYTHON ?= python3
 ENGINE ?= whoosh
 BIN := .venv/bin
 
-.PHONY: run test check bench soak conformance soak-mail format lock
+.PHONY: run test check bench simulation soak conformance soak-mail format lock
 
 run: .venv/run
 	$(BIN)/stillhere demo --port $(PORT)
 
 test: .venv/dev
 	$(BIN)/python -m tests.set_up
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 check: .venv/dev
 	$(BIN)/ruff format --check .
@@ -20,6 +20,9 @@ check: .venv/dev
 
 bench: .venv/dev
 	$(BIN)/python -m bench
+
+simulation: .venv/dev
+	$(BIN)/python -m tests.simulation
 
 soak: .venv/dev
 	$(BIN)/python -m tests.soak

@@ -25,6 +25,8 @@ class Copy:
     resume: Frame = field(default_factory=dict)
     redacted: set[tuple[str, int]] = field(default_factory=set)
     """Stream and seq of what was redacted, for whatever of it comes later."""
+    whole: tuple[int, int] = (1, 0)
+    """From where to where nothing was missing when it was last looked for."""
 
     @property
     def hash(self) -> str:
@@ -34,8 +36,11 @@ class Copy:
     @property
     def hole(self) -> int:
         """The newest event that is missing below `high`; 0 if there is none."""
-        missing = (seq for seq in range(self.high, self.resume["floor"], -1) if seq not in self.events)
-        return next(missing, 0)
+        seq, floor, (low, high) = self.high, self.resume["floor"], self.whole
+        while seq > floor and seq in self.events:
+            seq = (low if low <= seq <= high else seq) - 1
+        self.whole = (seq + 1, self.high)
+        return seq if seq > floor else 0
 
     def put(self, event: Frame, stream: str) -> None:
         """Keeps an event. What a redaction names loses its data, whichever of the two comes first."""

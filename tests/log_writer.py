@@ -3,14 +3,13 @@
 For logs that nobody could write through the doors: of many years, and of servers yet to come. Nothing of the product's.
 """
 
-import json
 import secrets
 import time
 from collections.abc import Iterable
 
 from sqlalchemy import text
 
-from tests.checker import hash_after
+from tests.checker import CANONICAL, hash_after
 from tests.dump import connected, rows
 from tests.record import Line
 
@@ -36,14 +35,10 @@ def append(database_url: str, chat: str, events: Iterable[Said]) -> None:
         new = []
         for kind, by, id, data in events:
             event = {"seq": last["seq"] + 1, "kind": kind, "by": by, "id": id, "digest": None}
-            event |= {"data": canonical(data), "salt": secrets.token_hex(8)}
+            event |= {"data": CANONICAL.encode(data), "salt": secrets.token_hex(8)}
             event["hash"] = hash_after(last["hash"], event)
             new.append(event | {"chat_pk": row["pk"], "thread": row["thread"], "at_ms": now})
             last = event
         database.execute(text(ADD), new)
         database.execute(text(MOVE), last | {"chat_pk": row["pk"]})
         database.commit()
-
-
-def canonical(data: Line) -> str:
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -5,13 +5,14 @@ skip, state, read by tabs; restore, revoke, link, limit, stall, fault by tests. 
 are JSON, so that a record can be kept with a failure.
 """
 
-import json
 import threading
 import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal, Protocol
+
+import orjson
 
 PATIENCE_S = 30
 
@@ -77,4 +78,4 @@ class Record:
         return f"tab-{next(self.tabs):012}"
 
     def save(self, path: Path) -> None:
-        path.write_text("".join(json.dumps(line) + "\n" for line in self.lines))
+        path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in self.lines))

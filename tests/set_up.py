@@ -81,16 +81,19 @@ def have_judges() -> bool:
     return INSTALLED.exists() and INSTALLED.read_bytes() == LOCK.read_bytes()
 
 
-def install_programs(packages: list[str]) -> None:
+def install_programs(needs: list[Need]) -> None:
     """Debian's packages, if we may: as root, or with a sudo that asks for nothing."""
-    if not shutil.which("apt-get") or not (os.geteuid() == 0 or shutil.which("sudo")):
+    packages = [package for need in needs for package in need.packages]
+    if not packages or not shutil.which("apt-get") or not (os.geteuid() == 0 or shutil.which("sudo")):
         return
     print(f"Installing Debian's packages for the tests: {', '.join(packages)}")
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
     apt_get = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o=Dpkg::Use-Pty=0"]
-    for arguments in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
-        if subprocess.run([*apt_get, *arguments], stdout=subprocess.DEVNULL).returncode:
-            return
+    install = [*apt_get, "install", "-y", "--no-install-recommends"]
+    subprocess.run([*apt_get, "update"], stdout=subprocess.DEVNULL)
+    if subprocess.run([*install, *packages], stdout=subprocess.DEVNULL).returncode:
+        for need in needs:  # one that cannot be had keeps no other away
+            subprocess.run([*install, *need.packages], stdout=subprocess.DEVNULL)
 
 
 def install_judges() -> None:
@@ -105,8 +108,7 @@ def install_judges() -> None:
 
 def main() -> None:
     missing = [need for need in NEEDS if not need.is_here()]
-    for need in missing:
-        install_programs(list(need.packages))  # one by one, so that one that cannot be had keeps no other away
+    install_programs(missing)
     if not have_judges():
         install_judges()
     lost = [need.name for need in missing if not need.is_here()] + ["JUDGES"] * (not have_judges())

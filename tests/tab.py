@@ -7,6 +7,8 @@ simulation on an imagined one, the soak on many at once. Whatever a tab sees goe
 import json
 from typing import Any
 
+import orjson
+
 from tests.copies import Copy, Frame, Message
 from tests.record import Record
 
@@ -84,7 +86,7 @@ class Tab:
 
     def takes(self, text: str | bytes) -> None:
         """One frame of the server; unknown types are ignored, and what is told of chats that are not followed."""
-        frame = json.loads(text)
+        frame = orjson.loads(text)
         handle = getattr(self, f"on_{frame['type']}", None)
         if handle and (frame["type"] not in OF_FOLLOWED or frame["chat"] in self.copies):
             handle(frame)

@@ -7,11 +7,11 @@ be. It believes the dump only, never the server's claims, and computes hashes by
 from collections.abc import Callable
 
 from tests.checker import copies, log, service, telling
-from tests.checker.lines import Violations, hash_after
+from tests.checker.lines import CANONICAL, Violations, hash_after
 from tests.dump import Dump
 from tests.record import Line
 
-__all__ = ["INVARIANTS", "check", "hash_after"]
+__all__ = ["CANONICAL", "INVARIANTS", "check", "hash_after"]
 
 INVARIANTS: dict[str, Callable[[list[Line], Dump], Violations]] = {
     "I1": log.acked_is_kept,

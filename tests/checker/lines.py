@@ -9,6 +9,7 @@ from tests.record import Line
 
 Violations = Iterator[str]
 
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 GENESIS_HASH = "0" * 16
 REDACTED = {"redacted": True}
 
@@ -41,8 +42,7 @@ def hash_after(previous: str, event: Line) -> str:
 
 def digest_of(data: Any) -> str:
     """SHA-256 of canonical JSON: sorted keys, no blanks, UTF-8."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sha256(text.encode()).hexdigest()
+    return sha256(CANONICAL.encode(data).encode()).hexdigest()
 
 
 def was_content(data: Any, event: Line) -> bool:

@@ -1,5 +1,6 @@
 """What the embedded engine finds, in which order, and what it cannot be made to do."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from search.engine import Ask, Scope
 from search.parser import parse
 from search.query import Words
 from search.whoosh_engine import WhooshEngine
+from tests.search.engines import whoosh
 from tests.search.index import EVERYTHING, START_MS, find, message
 
 
@@ -94,16 +96,23 @@ COSTLY = [
 ]
 
 
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WhooshEngine]:
+    """An engine with very many words."""
+    with whoosh(tmp_path_factory.mktemp("full") / "index") as engine:
+        engine.search_seconds = 10.0
+        engine.commit([message(seq, "a " * 4000 + f"aaa{seq} aaab") for seq in range(1, 40)])
+        yield engine
+
+
 @pytest.mark.parametrize("q", COSTLY)
 def test_a_costly_search_ends_when_its_time_is_over(
-    engine: WhooshEngine, q: str, monkeypatch: pytest.MonkeyPatch
+    full: WhooshEngine, q: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a clock that moves on by itself: what counts is how often the search goes on after its end."""
-    engine.search_seconds = 10.0
-    engine.commit([message(seq, "a " * 4000 + f"aaa{seq} aaab") for seq in range(1, 40)])
     looks = iter(range(10_000))
     monkeypatch.setattr(whoosh_matching.time, "monotonic", lambda: float(next(looks)))
-    engine.search(parse(q, 0, ""), EVERYTHING, Ask())
+    full.search(parse(q, 0, ""), EVERYTHING, Ask())
     assert next(looks) < 200
 
 
