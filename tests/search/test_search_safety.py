@@ -94,7 +94,7 @@ def test_no_trick_shows_a_customer_what_others_said(office: Office, degraded: bo
                 assert answer["status"] in (200, 422), (who, q)
                 assert not secrets_in(answer, q), (who, q, answer)
                 assert answer.get("total", 0) <= len(own[who]), (who, q)
-                assert answer.get("chats", 0) <= 2, (who, q)
+                assert (answer.get("chats") or 0) <= 2, (who, q)  # null where chats are not asked for
                 for values in answer.get("facets", {}).values():
                     assert all(value["count"] <= len(own[who]) for value in values), (who, q)
                 assert ("degraded" in answer) is (degraded and answer["status"] == 200), (who, q)
