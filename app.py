@@ -252,6 +252,7 @@ class Service:
             settings.url,
             self.mail_addresses,
             self.links.create,
+            self.links.create_code,
             settings.link_days * DAY_MS,
             settings.postal_address,
             settings.privacy_url,

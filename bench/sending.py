@@ -182,7 +182,7 @@ def writing(store: Store) -> Iterator[Writer]:
 
 def send_all(store: Store, writer: Writer, port: int, folder: Path) -> None:
     """Returns when nothing is left to send."""
-    house = House("Bench", DOMAIN, f"https://{DOMAIN}", ADDRESSES, link, DAY_MS)
+    house = House("Bench", DOMAIN, f"https://{DOMAIN}", ADDRESSES, link, link, DAY_MS)
     settings = MailSettings(f"bench.{DOMAIN}", HOST, port, tls="none")
     habits = Habits(last_mail=LastMail(folder / "last-mail"))
     worker = MailWorker(store, writer, house, partial(Connection, settings), habits)

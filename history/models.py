@@ -191,7 +191,7 @@ class Link(SQLModel, table=True):
     chat_id: str = Field(index=True)
     customer_id: str = Field(foreign_key="customer.id")
     purpose: str
-    """mail or device"""
+    """mail, code (mailed to who has a link that opens no more) or device"""
     created_ms: int = Field(sa_type=BigInteger)
     expires_ms: int = Field(sa_type=BigInteger)
     used_ms: int | None = Field(default=None, sa_type=BigInteger)

@@ -32,7 +32,13 @@ UNDER_WAY = {"ready", "leased", "started"}
 FILE_NAME = re.compile(r"[0-9TZ]+-[0-9a-f-]+\.eml")
 SAMPLE_NAME = re.compile(r"sample-([a-z]+)-([a-z]{2})\.eml")
 VIEWS = ("html", "text", "source")
-KINDS = {"transcript": "Transcript", "away": "Answer while away", "copy": "Copy", "confirm": "Question to an address"}
+KINDS = {
+    "transcript": "Transcript",
+    "away": "Answer while away",
+    "copy": "Copy",
+    "confirm": "Question to an address",
+    "code": "Code",
+}
 HEADERS = ("From", "To", "Date", "Subject")
 
 PAGE_POLICY = "default-src 'none'; style-src 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"

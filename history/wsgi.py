@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from history.content import check_seq
 from history.errors import Forbidden, Invalid, StillhereError
+from history.sentences import CODES, Language, language_of
 from history.times import new_id
 
 log = logging.getLogger("stillhere.http")
@@ -50,6 +51,12 @@ def number_argument(name: str) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise Invalid(f"`{name}` must be a whole number")
     return check_seq(int(text), name)
+
+
+def reader_language() -> Language:
+    """The language that the browser asks for; English if we speak none of them."""
+    asked_for = request.accept_languages.values()
+    return language_of(next((tag for tag in asked_for if tag.partition("-")[0].lower() in CODES), "en"))
 
 
 def check_same_origin() -> None:

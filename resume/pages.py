@@ -1,13 +1,16 @@
 """The pages that customers get: the chat in a frame and on its own, the page of links, the loader for other
 people's pages, and their scripts and styles. Wired by app.py.
 
-All of it is static: no page looks at a cookie, a token or the database.
+No page looks at a cookie, a token or the database. The page of links speaks the reader's language.
 """
 
 from pathlib import Path
 
 from flask import Blueprint, Response, abort, redirect, render_template, send_from_directory, url_for
 from werkzeug.wrappers import Response as AnyResponse
+
+from history.clean import isolated, one_line
+from history.wsgi import reader_language
 
 FOLDER = Path(__file__).with_name("widget")
 
@@ -36,7 +39,7 @@ def make_blueprint(brand: str, frame_ancestors: str, demo: bool) -> Blueprint:
     """
     blueprint = Blueprint("pages", __name__, template_folder=str(FOLDER))
 
-    def page(name: str, policy: dict[str, str], **values: str) -> Response:
+    def page(name: str, policy: dict[str, str], **values: object) -> Response:
         html = render_template(f"pages/{name}.html", brand=brand, **values)
         return guarded(Response(html, mimetype="text/html"), policy)
 
@@ -50,7 +53,15 @@ def make_blueprint(brand: str, frame_ancestors: str, demo: bool) -> Blueprint:
 
     @blueprint.get("/link")
     def link() -> Response:
-        return page("link", OURS | {"frame-ancestors": "'none'"})
+        language = reader_language()
+        values = {
+            "language": language,
+            "say": language.say,
+            "shown_brand": isolated(one_line(brand), language.direction),
+        }
+        response = page("link", OURS | {"frame-ancestors": "'none'"}, **values)
+        response.headers["Vary"] = "Accept-Language"
+        return response
 
     @blueprint.get("/widget.js")
     def loader() -> Response:

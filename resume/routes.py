@@ -1,4 +1,6 @@
-"""HTTP for the way in and back: start a chat and get a token, redeem a link."""
+"""HTTP for the way in and back: start a chat and get a token, redeem a link, or have a code mailed where it opens no
+more.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,6 +11,7 @@ from history.access import Place, Viewer, chats_of, place_in
 from history.chats import Send
 from history.db import Store, Transaction
 from history.errors import Invalid, Unauthorized
+from history.mail.causes import put_code
 from history.mail.limits import network_of
 from history.outbox import MailPolicy
 from history.start import (
@@ -24,7 +27,7 @@ from history.state import chat_state
 from history.times import new_id, now_ms
 from history.writer import Writer
 from history.wsgi import json_answer, read_body
-from resume.links import Links
+from resume.links import Links, chat_of
 from resume.sessions import Sessions
 
 
@@ -67,6 +70,12 @@ def make_blueprint(
             lambda transaction: links.redeem(transaction, body.get("link"), body.get("nonce"), here)
         )
         return json_answer({"token": token, "chat": chat})
+
+    @blueprint.post("/links/code")
+    def ask_for_code() -> Response:
+        with store.reading() as driver:
+            chat_pk = chat_of(driver, read_body().get("link"))
+        return json_answer({"delivery": writer.write(lambda t: put_code(t, policy, chat_pk))}, 202)
 
     def welcome(new: NewChat, device: str, transaction: Transaction) -> tuple[Place, str, bool]:
         """The chat of somebody whom we do not know, a token for it, and whether it is new."""

@@ -17,6 +17,9 @@ from history.models import PUBLIC
 from history.outbox import MailPolicy, recipient_hash
 from history.times import DAY_MS, MINUTE_MS, new_id
 
+CODE_MS = 10 * MINUTE_MS
+"""How long a code that opens a chat is good for; a mail with one that has not gone out by then is dropped."""
+
 CONFIRM_MS = 7 * DAY_MS
 """How long a copy waits for the owner of its address."""
 
@@ -59,6 +62,7 @@ SAME_COPY = (
     "SELECT id FROM outbox_item WHERE chat_pk = ? AND kind = 'copy' AND recipient_hash = ? "
     "AND state IN ('held', 'ready', 'leased') ORDER BY created_ms LIMIT 1"
 )
+SAME_CODE = "SELECT id FROM outbox_item WHERE chat_pk = ? AND kind = 'code' AND state IN ('ready', 'leased') LIMIT 1"
 CONFIRMED_BEFORE = (
     "SELECT id FROM outbox_item "
     "WHERE chat_pk = ? AND kind = 'copy' AND recipient_hash = ? AND proof = 'confirmed' LIMIT 1"
@@ -219,6 +223,22 @@ def put_copy(transaction: Transaction, policy: MailPolicy, chat_pk: int, email: 
 def copy_key(confirm_id: str) -> str:
     """The key of the copy that waits for this question to be answered."""
     return f"copy:{confirm_id}"
+
+
+def put_code(transaction: Transaction, policy: MailPolicy, chat_pk: int) -> str:
+    """Queues a mail to the customer with a code that opens the chat. Returns its id; that of the one before while it
+    has not gone out. Raises Forbidden or RateLimited; nothing is queued then.
+    """
+    driver, now_ms = transaction.driver, transaction.now_ms
+    if found := driver.row(SAME_CODE, chat_pk):
+        return str(found[0])
+    to = addressee(driver, chat_pk)
+    if to is None:
+        raise Forbidden("This chat has no address to which a code could be mailed")
+    check_may_send(transaction, policy, Cause("code", chat_pk, to.hash, to.proof, to.network))
+    id = new_id()
+    put(transaction, policy, NewMail("code", chat_pk, to, f"code:{id}", now_ms, expires_ms=now_ms + CODE_MS, id=id))
+    return id
 
 
 def check_may_send(transaction: Transaction, policy: MailPolicy, cause: Cause) -> None:

@@ -86,13 +86,12 @@ def text_part(letter: Letter) -> str:
         *letter.purpose,
         "",
         *([*letter.facts, ""] if letter.facts else []),
-        letter.say("button") + ":",
-        letter.resume_url,
+        *([letter.code] if letter.code else [letter.say("button") + ":", letter.resume_url]),
         *letter.link_notes,
     ]
     body = text_of(letter.layout, letter.blocks) or say("empty")
     footer = [RULE, *(line for note in letter.footer for line in (note.text, note.url) if line)]
-    parts = [opening, footer] if letter.kind == "confirm" else [opening, [body], footer]
+    parts = [opening, footer] if not letter.tells_of_chat else [opening, [body], footer]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 

@@ -14,7 +14,7 @@ from history.sentences import language_of
 from history.transcript import Entry, Transcript
 from history.transcript_layout import Block, Layout
 
-Kind = Literal["transcript", "away", "copy", "confirm"]
+Kind = Literal["transcript", "away", "copy", "confirm", "code"]
 
 EARLIER_MESSAGES = 3
 """How many messages an away mail shows before those that are news."""
@@ -35,7 +35,7 @@ class Note:
 class Letter:
     """All that a mail is made of. `resume_url` opens the chat until `link_until_ms`; if that is 0, only for whoever is
     in the chat already. In a mail of kind `confirm`, which tells nothing of the chat, it leads to the page where the
-    owner of the address allows a copy.
+    owner of the address allows a copy. A mail of kind `code`, which tells nothing of it either, has a code instead.
     """
 
     transcript: Transcript
@@ -60,6 +60,7 @@ class Letter:
     """Messages after this seq are news: an away mail is about them, a transcript marks them; 0: no such mark."""
     is_update: bool = False
     """Whether a transcript of the chat went to this recipient before."""
+    code: str = ""
     mute_url: str = ""
     """Where a POST ends the away mails of this chat (RFC 8058)."""
     postal_address: str = ""
@@ -70,10 +71,14 @@ class Letter:
         time = local_time(language_of(self.locale), self.time_zone)
         return Layout(time, to_customer=True, own_words=self.own_words, new_since=self.new_since)
 
+    @property
+    def tells_of_chat(self) -> bool:
+        return self.kind not in {"confirm", "code"}
+
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
         """What of the transcript is in the mail."""
-        if self.kind == "confirm":
+        if not self.tells_of_chat:
             return ()
         entries = self.transcript.entries
         return around_news(entries, self.new_since) if self.kind == "away" else entries
@@ -116,7 +121,7 @@ class Letter:
     def purpose(self) -> list[str]:
         """What the mail is, in a sentence or two."""
         updated = [self.say("updated")] if self.is_update and self.kind == "transcript" else []
-        withheld = [] if self.own_words or self.kind == "confirm" else [self.say("withheld")]
+        withheld = [] if self.own_words or not self.tells_of_chat else [self.say("withheld")]
         if self.kind == "away":
             return [self.say("purpose", count=max(1, sum(map(self.is_answer, self.entries)))), *withheld]
         if self.kind == "transcript" and any(entry.thread > 1 for entry in self.entries):
@@ -134,7 +139,7 @@ class Letter:
     @cached_property
     def facts(self) -> list[str]:
         """When and with whom the chat was, how long it is, and in which zone its times are."""
-        if self.kind == "confirm":
+        if not self.tells_of_chat:
             return []
         say = self.layout.language.say
         people = say("people", names=self.layout.names(self.transcript.people))
@@ -146,15 +151,17 @@ class Letter:
 
     @property
     def link_notes(self) -> list[str]:
-        """What stands under the button."""
+        """What stands under the button, or the code."""
+        if self.code:
+            return [self.say("until")]
         until = self.link_until_ms
         note = self.say("link", date=self.layout.time.date(until)) if until else self.say("link_plain")
-        return [note, self.say("reply")] if self.reply_address and self.kind != "confirm" else [note]
+        return [note, self.say("reply")] if self.reply_address and self.tells_of_chat else [note]
 
     @property
     def footer(self) -> list[Note]:
         notes = [Note(self.say("why", recipient=self.layout.isolated(one_line(self.recipient))))]
-        if not self.reply_address and self.kind != "confirm":
+        if not self.reply_address and self.tells_of_chat:
             notes.append(Note(self.say("no_reply", button=self.say("button"))))
         if self.kind != "confirm":
             notes.append(Note(self.say("report", address=self.layout.isolated(self.from_address))))

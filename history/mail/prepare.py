@@ -14,14 +14,14 @@ from history.mail.letter import Kind, Letter
 from history.outbox import Claim
 from history.transcript import Transcript, load_transcript
 
-MakeLink = Callable[[Transaction, str, str], str]
-"""(transaction, chat id, customer id) -> the URL that opens the chat on any device."""
+MakeWay = Callable[[Transaction, str, str], str]
+"""(transaction, chat id, customer id) -> what opens the chat on any device: a URL, or a code."""
 
 WHOSE = "SELECT c.id, c.customer_id, u.email FROM chat c JOIN customer u ON u.id = c.customer_id WHERE c.pk = ?"
 KEEP_SECRET = "UPDATE outbox_item SET secret_hash = ? WHERE id = ?"  # noqa: S105
 SENT_BEFORE = (
     "SELECT kind, message_id, recipient_hash FROM outbox_item "
-    "WHERE chat_pk = ? AND state = 'sent' AND kind <> 'confirm' AND id <> ? ORDER BY done_ms DESC LIMIT ?"
+    "WHERE chat_pk = ? AND state = 'sent' AND kind NOT IN ('confirm', 'code') AND id <> ? ORDER BY done_ms DESC LIMIT ?"
 )
 ANSWERED = (
     "SELECT message_id FROM mail_inbound WHERE chat_pk = ? AND verdict = 'answer' AND message_id <> '' "
@@ -45,7 +45,8 @@ class House:
     domain: str
     public_url: str
     addresses: MailAddresses
-    make_link: MakeLink
+    make_link: MakeWay
+    make_code: MakeWay
     link_life_ms: int
     postal_address: str = ""
     privacy_url: str = ""
@@ -53,11 +54,12 @@ class House:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What only this mail carries: its way back into the chat, where answers to it go, and where it is muted."""
+    """What only this mail carries: its way back into the chat, or a code; where answers to it go; where it is muted."""
 
-    resume_url: str
-    reply_address: str
-    mute_url: str
+    resume_url: str = ""
+    reply_address: str = ""
+    mute_url: str = ""
+    code: str = ""
 
 
 def prepare(transaction: Transaction, claim: Claim, house: House) -> Secrets:
@@ -67,7 +69,9 @@ def prepare(transaction: Transaction, claim: Claim, house: House) -> Secrets:
     if claim.kind in {"away", "confirm"}:
         transaction.driver.run(KEEP_SECRET, hashlib.sha256(secret.encode()).hexdigest(), claim.id)
     if claim.kind == "confirm":
-        return Secrets(f"{house.public_url}/mail/confirm#{secret}", "", "")
+        return Secrets(f"{house.public_url}/mail/confirm#{secret}")
+    if claim.kind == "code":
+        return Secrets(code=house.make_code(transaction, chat_id, customer_id))
     is_own = claim.recipient == own_address
     return Secrets(
         resume_url=house.make_link(transaction, chat_id, customer_id) if is_own else f"{house.public_url}/chat",
@@ -101,6 +105,7 @@ def letter_of(driver: Driver, claim: Claim, its: Secrets, house: House, now_ms: 
         new_since=seen or 0,
         is_update=any(kind != "away" and recipient == claim.recipient_hash for kind, _, recipient in before),
         mute_url=its.mute_url,
+        code=its.code,
         postal_address=house.postal_address,
         privacy_url=house.privacy_url,
     )
@@ -108,14 +113,14 @@ def letter_of(driver: Driver, claim: Claim, its: Secrets, house: House, now_ms: 
 
 def kind_of(claim: Claim) -> Kind:
     match claim.kind:
-        case "transcript" | "away" | "copy" | "confirm" as kind:
+        case "transcript" | "away" | "copy" | "confirm" | "code" as kind:
             return kind
     raise ValueError(f"There are no mails of kind {claim.kind}")
 
 
 def references(driver: Driver, claim: Claim, chat_id: str, newest_first: list[str], domain: str) -> tuple[str, ...]:
     """The chat's mail thread: a root that is never sent, what was sent, and what the customer answered last."""
-    if claim.kind == "confirm":
+    if claim.kind in {"confirm", "code"}:
         return ()
     root = f"<chat.{hashlib.sha256(chat_id.encode()).hexdigest()[:20]}@{domain}>"
     answer = driver.row(ANSWERED, claim.chat_pk)

@@ -18,10 +18,9 @@ from history.mail.events import away_scope, suppress
 from history.mail.limits import network_of
 from history.outbox import MailPolicy
 from history.rendering import environment
-from history.sentences import CODES, language_of
 from history.start import check_email
 from history.writer import Writer
-from history.wsgi import json_answer, read_body
+from history.wsgi import json_answer, read_body, reader_language
 
 SECRET_LETTERS = 100
 PAGE_POLICY = (
@@ -101,9 +100,8 @@ def hash_of(secret: str) -> str:
 
 
 def page(template: str, brand: str, status: int = 200, **values: object) -> Response:
-    """A page in the language that the browser asks for."""
-    asked_for = request.accept_languages.values()
-    language = language_of(next((tag for tag in asked_for if tag.partition("-")[0].lower() in CODES), "en"))
+    """A page in the reader's language."""
+    language = reader_language()
     name = isolated(one_line(brand), language.direction)
     html = TEMPLATES.get_template(template).render(language=language, say=language.say, brand=name, **values)
     headers = {

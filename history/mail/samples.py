@@ -27,6 +27,7 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "copy": {"kind": "copy"},
     "unproven": {"own_words": False},
     "confirm": {"kind": "confirm", "reply_address": "", "references": ()},
+    "code": {"kind": "code", "code": "k7pm-3vqx", "resume_url": "", "reply_address": "", "references": ()},
 }
 """What is different in a sample, by its name."""
 

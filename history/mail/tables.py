@@ -21,8 +21,8 @@ class OutboxItem(SQLModel, table=True):
     )
     id: str = Field(primary_key=True)
     kind: str
-    """transcript, away, copy (a transcript that somebody asked for), or confirm (asks the owner of an address whether
-    a copy may be sent there)"""
+    """transcript, away, copy (a transcript that somebody asked for), confirm (asks the owner of an address whether a
+    copy may be sent there), or code (which opens the chat where its link does not any more)"""
     chat_pk: int = Field(sa_type=BigInteger, foreign_key="chat.pk", index=True)
     thread: int
     from_seq: int | None = Field(default=None, sa_type=BigInteger)

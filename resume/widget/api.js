@@ -26,6 +26,11 @@ export async function redeemLink(link, nonce) {
   return (await call("/links/redeem", { method: "POST", body: JSON.stringify({ link, nonce }) })).json();
 }
 
+/** Has a code mailed to the address of the chat. @param {string} link the secret of a link that opens no more */
+export async function mailCode(link) {
+  await call("/links/code", { method: "POST", body: JSON.stringify({ link }) });
+}
+
 /** @param {string} chat @param {string} token @returns {Promise<Blob>} the transcript as text */
 export async function fetchTranscript(chat, token) {
   const headers = { Authorization: `Bearer ${token}` };

@@ -92,7 +92,7 @@ export function foundWords(total, partial) {
  * @param {{kind: string, to: string, state: string} | undefined} mail
  */
 export function mailWords(mail) {
-  if (!mail || mail.kind === "away" || mail.kind === "confirm") return "";
+  if (!mail || ["away", "confirm", "code"].includes(mail.kind)) return "";
   if (["sent", "confirmed"].includes(mail.state)) return `The transcript was mailed to ${mail.to}.`;
   if (["ready", "leased", "started"].includes(mail.state)) return `The transcript is mailed to ${mail.to} in a moment.`;
   if (["failed", "dead", "bounced"].includes(mail.state)) return `The transcript could not be mailed to ${mail.to}.`;

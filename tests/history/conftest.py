@@ -9,7 +9,7 @@ import pytest
 
 from history.db import Store, Transaction
 from history.mail.addresses import MailAddresses
-from history.mail.prepare import House, MakeLink
+from history.mail.prepare import House, MakeWay
 from history.mail.send import Files
 from history.mail.smtp import Connection, MailSettings
 from history.mail.worker import Habits, MailWorker
@@ -49,7 +49,7 @@ def smtp(mail_server: MailServer) -> MailSettings:
 
 
 class StartWorker(Protocol):
-    def __call__(self, way: Files | MailSettings, make_link: MakeLink = ..., habits: Habits = ...) -> MailWorker: ...
+    def __call__(self, way: Files | MailSettings, make_link: MakeWay = ..., habits: Habits = ...) -> MailWorker: ...
 
 
 @pytest.fixture
@@ -59,8 +59,8 @@ def start_worker(scene: Scene) -> Iterator[StartWorker]:
     def link(transaction: Transaction, chat_id: str, customer_id: str) -> str:
         return "https://chat.example.com/r#secret"
 
-    def start(way: Files | MailSettings, make_link: MakeLink = link, habits: Habits = USUAL) -> MailWorker:
-        house = House("Acme", DOMAIN, "https://chat.example.com", ADDRESSES, make_link, 30 * DAY_MS)
+    def start(way: Files | MailSettings, make_link: MakeWay = link, habits: Habits = USUAL) -> MailWorker:
+        house = House("Acme", DOMAIN, "https://chat.example.com", ADDRESSES, make_link, make_link, 30 * DAY_MS)
         opened = (lambda: way) if isinstance(way, Files) else partial(Connection, way)
         worker = MailWorker(scene.store, scene.writer, house, opened, habits)
         worker.start()

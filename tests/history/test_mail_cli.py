@@ -24,6 +24,7 @@ HOUSE = House(
     public_url="https://chat.example.com",
     addresses=MailAddresses(("k" * 32,), "chat@example.com", bounce="b+{token}@bounce.example.com"),
     make_link=lambda *_: "https://chat.example.com/link#never",
+    make_code=lambda *_: "never",
     link_life_ms=1,
 )
 

@@ -35,7 +35,7 @@ def main() -> None:
     writer = Writer(store, journal.writing(MailPolicy(0, DOMAIN)), only_answer)
     writer.start()
     settings = MailSettings(f"w{os.getpid()}.{DOMAIN}", "127.0.0.1", int(port), tls="none")
-    house = House("Soak", DOMAIN, f"https://{DOMAIN}", ADDRESSES, link, DAY_MS)
+    house = House("Soak", DOMAIN, f"https://{DOMAIN}", ADDRESSES, link, link, DAY_MS)
     habits = Habits(evidence=SinkLog(Path(log_path)).evidence, lease_ms=LEASE_MS)
     worker = MailWorker(store, writer, house, partial(Connection, settings), habits)
     worker.start()

@@ -13,7 +13,7 @@ export const REDACTED = "This message was removed";
 const PROOFS = { proven: "by e-mail", unproven: "by e-mail, not proven", stranger: "by e-mail, from somebody else's address" };
 export const FATES = { sending: "Sending", stored: "Sent", delivered: "Delivered", read: "Read", refused: "Not sent" };
 
-const MAIL_KINDS = { transcript: "Transcript", away: "Unread answer", copy: "Copy", confirm: "Question for leave" };
+const MAIL_KINDS = { transcript: "Transcript", away: "Unread answer", copy: "Copy", confirm: "Question for leave", code: "Code" };
 const MAIL_STATES = {
   held: "Waits for leave",
   ready: "Waiting",
