@@ -8,6 +8,7 @@ import pytest
 
 from history.db import Store
 from history.errors import Busy
+from search.engine import Ask
 from search.parser import parse
 from search.postgres_engine import PostgresEngine
 from tests.conftest import MakeDatabase
@@ -104,3 +105,21 @@ def test_a_search_without_time_says_that_there_may_be_more(engine: PostgresEngin
     engine.search_seconds = 0.001
     query = parse(" ".join(f"-x{number} word{number}*" for number in range(9, 19)), START_MS, "c1")
     assert engine.search(query, EVERYTHING, FIRST_PAGE).partial
+
+
+def test_what_is_found_too_often_to_be_gathered_is_looked_for_among_the_newest(
+    engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.postgres_engine.EXACT_HITS", 3)
+    monkeypatch.setattr("search.postgres_page.EXACT_HITS", 3)
+    engine.commit([message(seq, "coat", chat=seq) for seq in range(1, 8)])
+
+    def found(text: str, ask: Ask) -> tuple[int, int | None, bool, list[int]]:
+        hits = engine.search(parse(text, START_MS, "c1"), EVERYTHING, ask)
+        return hits.total, hits.chats, hits.partial, [hit.key.seq for hit in hits.items]
+
+    assert found("coat", Ask(limit=2)) == (7, None, False, [7, 6])
+    assert found("coat -hat", Ask(limit=2)) == (3, None, True, [7, 6])
+    assert found("coat", Ask("best", limit=2)) == (7, None, True, [7, 6])
+    assert found("coat", Ask(limit=2, collapse=True)) == (7, None, True, [7, 6])
+    assert found("coat -hat", Ask(limit=2, collapse=True)) == (3, None, True, [7, 6])
