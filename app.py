@@ -389,7 +389,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> tuple[Flask, Servic
         resume.pages.make_blueprint(settings.brand, frames, demo),
         search.routes.make_blueprint(store, service.engine, identify),
         search.desk.pages.make_blueprint(store, writer, service.engine, settings.brand, secure, identify),
-        originals.make_blueprint(store, identify),
+        originals.make_blueprint(store, service.receiver, identify),
         outbox_page.make_blueprint(store, settings.instance_path / "outbox"),
     ):
         app.register_blueprint(blueprint)

@@ -7,7 +7,7 @@ from subprocess import CompletedProcess
 from history.mail.receive.cli import REFUSED
 from tests.conftest import Serve
 from tests.history.arrivals import mail_of
-from tests.people import Agent, Customer
+from tests.people import Agent, Customer, Person
 from tests.record import Record
 from tests.servers import Server, free_port, run_command
 
@@ -23,10 +23,15 @@ def ended_chat(record: Record, server: Server) -> tuple[Customer, Agent, str]:
     robin.accepts(customer.chat)
     robin.says("Which colour is it?")
     robin.closes()
+    return customer, robin, reply_address_in(server, robin)
+
+
+def reply_address_in(server: Server, person: Person) -> str:
+    """Where the transcript is answered, once it has gone out."""
     outbox = server.folder / "outbox"
-    robin.until(lambda: any(outbox.glob("*.eml")), "the transcript")
+    person.until(lambda: any(outbox.glob("*.eml")), "the transcript")
     (transcript,) = outbox.glob("*.eml")
-    return customer, robin, str(message_from_bytes(transcript.read_bytes())["Reply-To"])
+    return str(message_from_bytes(transcript.read_bytes())["Reply-To"])
 
 
 def pipes(server: Server, raw: bytes, *arguments: str) -> "CompletedProcess[str]":

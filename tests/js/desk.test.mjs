@@ -119,6 +119,13 @@ test("a message that came by mail says so, how far its sender is known, and whic
   assert.equal(mail(undefined), null);
 });
 
+test("a mail that is held back can be let through until it was", () => {
+  const held = note(1, 1, { data: { text: "held back", service: true, by_mail: { id: "m", held: true } } });
+  const mails = (notes) => entries({ events: [event(1)], notes }).flatMap((entry) => entry.mail ?? []);
+  assert.deepEqual(mails([held]), [{ id: "m", words: "", held: true }]);
+  assert.deepEqual(mails([held, note(2, 1, { data: { text: "let through", released: "m" } })]), [{ id: "m", words: "" }]);
+});
+
 test("what the service tells agents is not said by the customer", () => {
   const [entry] = entries({ events: [event(1)], notes: [note(1, 1, { data: { text: "came back", service: true } })] }).slice(-1);
   assert.deepEqual([entry.author, entry.text], ["Stillhere", "came back"]);

@@ -1,5 +1,6 @@
-"""An answer by mail becomes a message of the chat, in the transaction that notes the mail itself. Called by
-`receiver.py`; works in the caller's transaction and never commits.
+"""An answer by mail becomes a message of the chat, in the transaction that notes the mail itself; or it is held back,
+and becomes one when an agent lets it through. Called by `receiver.py`; works in the caller's transaction and never
+commits.
 
 The same mail is one message for ever, by whatever ways and however often it comes: a unique key over token, Message-ID
 and words decides.
@@ -7,14 +8,14 @@ and words decides.
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from history import journal
-from history.access import Place, service_place
+from history.access import Place, is_erased, service_place
 from history.chats import Send
 from history.content import TEXT_BYTES
 from history.db import Transaction
-from history.errors import Invalid, NotFound, RateLimited, StillhereError
+from history.errors import Erased, Invalid, NotFound, RateLimited, StillhereError
 from history.events import canonical
 from history.mail.addresses import MailAddresses, ReplyTarget, find_reply
 from history.mail.receive.cutting import Cut
@@ -45,9 +46,17 @@ WHO = (
 )
 LATELY = "SELECT count(*) FROM mail_inbound WHERE chat_pk = ? AND verdict = 'answer' AND received_ms > ?"
 
+HELD = (
+    "SELECT m.verdict, c.pk, c.id, c.head, c.floor, i.id, i.recipient_hash FROM mail_inbound m "
+    "JOIN chat c ON c.pk = m.chat_pk JOIN outbox_item i ON i.id = m.item_id WHERE m.id = ?"
+)
+LET_THROUGH = "UPDATE mail_inbound SET verdict = 'answer', reason = ? WHERE id = ? AND verdict = 'quarantined'"
+
 HELD_BACK = (
     "A mail that says it is from {sender} was held back: the check of its sender failed (DMARC), so it may be forged."
 )
+
+LET_IN = "{agent} let the mail of {sender} through."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,16 @@ class Arrival:
     address: str
     cut: Cut
     because: str | None = None
+
+
+class Asked(NamedTuple):
+    """The customer of whose chat the answered mail was, and the mail's kind."""
+
+    customer_id: str
+    name: str
+    email: str | None
+    locale: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +95,8 @@ def take_answer(transaction: Transaction, rules: Rules, arrival: Arrival) -> str
     Raises NotFound for an address that is none of ours, Erased, RateLimited, and Invalid for one without words.
     """
     target = find_reply(transaction.driver, rules.addresses, arrival.address)
-    ((customer_id, name, email, locale, kind),) = transaction.driver.rows(WHO, target.item_id, target.chat_pk)
-    is_known = arrival.mail.sender == (email or "").lower() or went_to_sender(arrival.mail, target, kind)
-    proof = proof_of(arrival.mail, rules.mail_server, is_known=is_known)
+    who = who_is_asked(transaction, target)
+    proof = proof_of(arrival.mail, rules.mail_server, is_known=is_known(arrival.mail, target, who))
     verdict = "auto" if arrival.because else "quarantined" if proof == "forged" else "answer"
     mail_id = new_id()
     if not note_mail(transaction, mail_id, target, verdict, arrival):
@@ -87,20 +105,62 @@ def take_answer(transaction: Transaction, rules: Rules, arrival: Arrival) -> str
         return verdict
     if verdict == "quarantined":
         said = HELD_BACK.format(sender=arrival.mail.sender or "nobody")
-        tell_agents(transaction, rules.policy, target.chat_pk, target.chat_id, said, {"by_mail": {"id": mail_id}})
+        more = {"by_mail": {"id": mail_id, "held": True}}
+        tell_agents(transaction, rules.policy, target.chat_pk, target.chat_id, said, more)
         return verdict
     check_pace(transaction, target)
-    place = place_of(target, proof, arrival.mail, customer_id, name, locale)
-    data = message_data(arrival, mail_id, proof)
-    send = Send(place, message_id(arrival, target), None, canonical(data), reopen=True, by_mail=True)
-    ack = outcome(journal.apply(rules.policy, transaction, [send])[-1])
-    transaction.driver.run(NOTE_EVENT, ack.seq, mail_id)
+    post(transaction, rules.policy, target, who, arrival, mail_id, proof)
     return verdict
 
 
-def went_to_sender(mail: ReadMail, target: ReplyTarget, kind: str) -> bool:
-    """Whether the answered mail went to whoever answers, as the customer's: copies may go to others too."""
-    return kind in OWN_KINDS and recipient_hash(mail.sender) == target.recipient_hash
+def let_through(transaction: Transaction, policy: MailPolicy, arrival: Arrival, mail_id: str, agent: str) -> None:
+    """Posts a mail that was held back: an agent, called `agent`, believes it. Its sender stays not proven. Nothing
+    happens if it was let through before. Raises NotFound, Erased, and Invalid for a mail without words.
+    """
+    row = transaction.driver.row(HELD, mail_id)
+    if row is None or row[0] not in {"quarantined", "answer"}:
+        raise NotFound("No such mail was held back")
+    _, chat_pk, chat_id, head, floor, item_id, recipient = row
+    if is_erased(head, floor):
+        raise Erased
+    if not transaction.driver.run(LET_THROUGH, f"let through by {agent}", mail_id):
+        return
+    target = ReplyTarget(chat_pk, chat_id, item_id, recipient)
+    who = who_is_asked(transaction, target)
+    proof: Proof = "unproven" if is_known(arrival.mail, target, who) else "stranger"
+    post(transaction, policy, target, who, arrival, mail_id, proof)
+    said = LET_IN.format(agent=agent, sender=arrival.mail.sender or "nobody")
+    tell_agents(transaction, policy, chat_pk, chat_id, said, {"released": mail_id})
+
+
+def post(
+    transaction: Transaction,
+    policy: MailPolicy,
+    target: ReplyTarget,
+    who: Asked,
+    arrival: Arrival,
+    mail_id: str,
+    proof: Proof,
+) -> None:
+    """The mail as a message; a closed chat is open again. Raises Invalid if there are no words."""
+    place = place_of(target, proof, arrival.mail, who)
+    data = message_data(arrival, mail_id, proof)
+    send = Send(place, message_id(arrival, target), None, canonical(data), reopen=True, by_mail=True)
+    ack = outcome(journal.apply(policy, transaction, [send])[-1])
+    transaction.driver.run(NOTE_EVENT, ack.seq, mail_id)
+
+
+def who_is_asked(transaction: Transaction, target: ReplyTarget) -> Asked:
+    (row,) = transaction.driver.rows(WHO, target.item_id, target.chat_pk)
+    return Asked(*row)
+
+
+def is_known(mail: ReadMail, target: ReplyTarget, who: Asked) -> bool:
+    """Whether the sender is the customer's address, or the one to which the answered mail went as the customer's:
+    copies may go to others too.
+    """
+    went_to_sender = who.kind in OWN_KINDS and recipient_hash(mail.sender) == target.recipient_hash
+    return mail.sender == (who.email or "").lower() or went_to_sender
 
 
 def note_mail(transaction: Transaction, mail_id: str, target: ReplyTarget, verdict: str, arrival: Arrival) -> bool:
@@ -142,13 +202,13 @@ def check_pace(transaction: Transaction, target: ReplyTarget) -> None:
         raise RateLimited("Too many mails have come for this chat; please try again later")
 
 
-def place_of(target: ReplyTarget, proof: Proof, mail: ReadMail, customer_id: str, name: str, locale: str) -> Place:
+def place_of(target: ReplyTarget, proof: Proof, mail: ReadMail, who: Asked) -> Place:
     """Who speaks: the customer, or somebody without any rights of theirs."""
     if proof != "stranger":
-        who = participant_id(target.chat_id, customer_id)
-        return Place(target.chat_pk, target.chat_id, who, "customer", name, customer_id)
+        participant = participant_id(target.chat_id, who.customer_id)
+        return Place(target.chat_pk, target.chat_id, participant, "customer", who.name, who.customer_id)
     person = f"mail:{recipient_hash(mail.sender)}"
-    said = language_of(locale).say("by_mail_stranger")
+    said = language_of(who.locale).say("by_mail_stranger")
     return Place(target.chat_pk, target.chat_id, participant_id(target.chat_id, person), "system", said, person)
 
 

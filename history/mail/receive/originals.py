@@ -1,5 +1,6 @@
 """Mails as they came, for agents: behind a message that was cut down there is all that its sender wrote, for a while.
-Also the rule by which they are forgotten. The blueprint and the watch are made in `app.py`.
+One that was held back can be let through. Also the rule by which they are forgotten. The blueprint and the watch are
+made in `app.py`.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,9 +11,11 @@ from history.access import Viewer, check_agent
 from history.db import Store, Transaction
 from history.errors import NotFound
 from history.mail.receive.reading import ReadMail, fields, read_mail
+from history.mail.receive.receiver import Receiver
 from history.times import now_ms
 from history.watch import Watch
 from history.writer import Writer
+from history.wsgi import json_answer
 
 ORIGINAL = (
     "SELECT m.raw FROM mail_inbound m WHERE m.id = ? AND m.raw_until_ms > ? AND NOT EXISTS (SELECT 1 FROM event e "
@@ -31,7 +34,7 @@ FORGET_PATIENCE_SECONDS = 60.0
 SHOWN = ("From", "To", "Cc", "Date", "Subject", "Message-ID", "Authentication-Results")
 
 
-def make_blueprint(store: Store, identify: Callable[[], Viewer]) -> Blueprint:
+def make_blueprint(store: Store, receiver: Receiver, identify: Callable[[], Viewer]) -> Blueprint:
     blueprint = Blueprint("mails", __name__, url_prefix="/desk/mails")
 
     @blueprint.get("/<mail_id>")
@@ -45,6 +48,12 @@ def make_blueprint(store: Store, identify: Callable[[], Viewer]) -> Blueprint:
         answer = plain(original(mail_id), "application/octet-stream")
         answer.headers["Content-Disposition"] = f'attachment; filename="{mail_id}.eml"'
         return answer
+
+    @blueprint.post("/<mail_id>/release")
+    def release(mail_id: str) -> Response:
+        viewer = identify()
+        receiver.release(mail_id, original(mail_id), viewer.name)
+        return json_answer({"released": True})
 
     def original(mail_id: str) -> bytes:
         check_agent(identify())

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from history.db import Store
 from history.errors import NotFound
 from history.mail.addresses import find_bounced, find_reply, reply_token_in
-from history.mail.receive.answers import Arrival, Rules, take_answer
+from history.mail.receive.answers import Arrival, Rules, let_through, take_answer
 from history.mail.receive.automatic import automatic_because
 from history.mail.receive.cutting import Cut, Ours, cut, ours
 from history.mail.receive.outcomes import take_report
@@ -77,6 +77,12 @@ class Receiver:
             mail, raw, self.reply_address(addresses), self.cut(mail), automatic_because(mail, envelope_sender)
         )
         return self.writer.write(partial(take_answer, rules=self.rules, arrival=arrival))
+
+    def release(self, mail_id: str, raw: bytes, agent: str) -> None:
+        """Lets a mail through that was held back: see `let_through`."""
+        mail = read_mail(raw)
+        arrival = Arrival(mail, raw, "", self.cut(mail))
+        self.writer.write(lambda t: let_through(t, self.rules.policy, arrival, mail_id, agent))
 
     def reply_address(self, addresses: tuple[str, ...]) -> str:
         """The first address that can be answered to. What stands in the mail's text never counts."""

@@ -20,7 +20,7 @@ const GROUP_MS = 5 * 60_000;
  * @property {string} author
  * @property {string} text
  * @property {boolean} redacted
- * @property {{id: string, words: string} | null} mail by which it came
+ * @property {{id: string, words: string, held?: true} | null} mail by which it came, or which is held back
  * @property {string} time
  * @property {string} when date and time in full
  * @property {"sending" | "stored" | "delivered" | "read" | "refused" | null} fate of an own message
@@ -45,6 +45,7 @@ export function entriesOf({ events, notes, outgoing, me, fate, nameOf, fromStart
   /** @type {Entry[]} */ const entries = [];
   let day = "";
   let last = { group: "", at_ms: 0 };
+  const released = new Set(notes.map((note) => note.data.released));
 
   /** @param {number} at_ms @param {string} [said] a heading that tells the day already */
   const turnDay = (at_ms, said) => {
@@ -68,8 +69,10 @@ export function entriesOf({ events, notes, outgoing, me, fate, nameOf, fromStart
     const first = group !== last.group || at_ms - last.at_ms > GROUP_MS;
     last = { group, at_ms };
     const text = data.redacted ? REDACTED : data.text;
+    const mail = mailWords(data);
+    if (mail && released.has(mail.id)) delete mail.held;
     const times = { time: clock.time(at_ms), when: clock.full(at_ms) };
-    entries.push({ type, mine: by === me, first, author: data.service ? SERVICE : nameOf(by), text, redacted: data.redacted === true, mail: mailWords(data), ...times, ...more });
+    entries.push({ type, mine: by === me, first, author: data.service ? SERVICE : nameOf(by), text, redacted: data.redacted === true, mail, ...times, ...more });
   };
   /** @param {Event} note */
   const addNote = ({ by, at, id, seq, data }) =>

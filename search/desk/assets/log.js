@@ -24,6 +24,7 @@ const FLASH_MS = 2_500;
  * @property {() => void} newest the reader wants to see the newest messages
  * @property {(id: string) => void} again
  * @property {(id: string) => void} drop
+ * @property {(id: string) => void} release a mail that is held back
  */
 
 export class Log {
@@ -149,7 +150,7 @@ export class Log {
     );
     const words = redacted ? [text] : partsOf(text).map(({ text: part, href }) => (href ? link(part, href) : part));
     const said = h("p", { class: "said", dir: "auto", title: when }, ...words);
-    return h("article", { class: classes.filter(Boolean).join(" "), ...place }, head, said, mail && origin(mail), this.#fate(message));
+    return h("article", { class: classes.filter(Boolean).join(" "), ...place }, head, said, mail && origin(mail, this.ears.release), this.#fate(message));
   }
 
   /** @param {Message} message */
@@ -170,9 +171,14 @@ function endsInOwnNews(entries) {
   return last !== undefined && "mine" in last && last.mine && last.seq === null;
 }
 
-/** Where a message that came by mail can be seen as it came. @param {{id: string, words: string}} mail */
-function origin({ id, words }) {
-  return h("p", { class: "origin" }, words ? `${words} · ` : "", link("Show original", `/desk/mails/${encodeURIComponent(id)}`));
+/**
+ * Where a message that came by mail can be seen as it came. One that is held back can be let through.
+ * @param {NonNullable<Message["mail"]>} mail @param {(id: string) => void} release
+ */
+function origin({ id, words, held }, release) {
+  const original = link("Show original", `/desk/mails/${encodeURIComponent(id)}`);
+  const button = h("button", { type: "button", class: "text", onclick: () => release(id) }, "Let it through");
+  return h("p", { class: "origin" }, words ? `${words} · ` : "", original, ...(held ? [" · ", button] : []));
 }
 
 /** @param {string} text @param {string} href http or https, or our own */

@@ -4,6 +4,7 @@
 
 import { h } from "/assets/element.js";
 
+import { post } from "./api.js";
 import { Composer } from "./composer.js";
 import { entriesOf } from "./entries.js";
 import { Log } from "./log.js";
@@ -25,6 +26,7 @@ export class Talk {
     newest: () => this.#toNewest(),
     again: (id) => this.#chat?.again(id),
     drop: (id) => this.#chat?.drop(id),
+    release: (id) => this.#release(id),
   });
   #composer = new Composer({
     send: (text, stream) => this.#chat?.send(text, { stream }),
@@ -76,6 +78,12 @@ export class Talk {
     byId("talk-body").hidden = chat === null;
     say(byId("talk-problem"), "");
     if (chat) this.#composer.open(chat.id);
+  }
+
+  /** Lets a mail through that was held back; it comes as a message. @param {string} id */
+  async #release(id) {
+    const words = await post(`/desk/mails/${encodeURIComponent(id)}/release`, {}).then(() => "", refusalWords);
+    say(byId("talk-problem"), words);
   }
 
   /** Whether the agent takes part: who only looks in has read nothing. */

@@ -164,11 +164,12 @@ export function eventWords({ kind, by, data }, nameOf) {
 }
 
 /**
- * By which mail a message came, and how far its sender is known; null if it did not come by mail. A note may be about one.
- * @param {Record<string, any>} data @returns {{id: string, words: string} | null}
+ * By which mail a message came, and how far its sender is known; null if it did not come by mail. A note may be about one
+ * that is held back.
+ * @param {Record<string, any>} data @returns {{id: string, words: string, held?: true} | null}
  */
 export function mailWords({ by_mail: mail }) {
   if (!mail?.id) return null;
   const words = PROOFS[/** @type {keyof typeof PROOFS} */ (mail.proof)] ?? "";
-  return { id: String(mail.id), words: mail.whole === false ? `${words}, shortened` : words };
+  return { id: String(mail.id), words: mail.whole === false ? `${words}, shortened` : words, ...(mail.held && { held: true }) };
 }
