@@ -9,6 +9,7 @@ from search.engine import Document, Edition, Engine, Key
 from search.postgres_engine import PostgresEngine
 from search.tantivy_engine import TantivyEngine
 from search.whoosh_engine import WhooshEngine
+from tests.history.scene import wait_until
 
 PATIENCE_SECONDS = 60.0
 
@@ -43,7 +44,7 @@ def postgres(url: str) -> Iterator[PostgresEngine]:
     """In the database at `url`."""
     store = Store(url)
     with closing(store), closing(PostgresEngine(store, "a", PATIENCE_SECONDS)) as engine:
-        assert engine.claim()
+        wait_until(engine.claim)  # PostgreSQL may not have noticed yet that the one before has gone
         engine.reset()
         yield engine
 
