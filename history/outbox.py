@@ -20,7 +20,7 @@ from history.db import Driver, Transaction
 from history.mail import pauses
 from history.mail.events import scope_of, suppressed
 from history.mail.limits import MailLimits
-from history.mail.results import Result
+from history.mail.results import TOO_LARGE, Result
 from history.times import HOUR_MS, MINUTE_MS
 
 LEASE_MS = MINUTE_MS
@@ -70,8 +70,13 @@ LATER = (
     "UPDATE outbox_item SET state = 'ready', reason = ?, due_ms = ?, done_ms = NULL "  # noqa: S608
     f"WHERE {OURS} AND {UNSETTLED}"
 )
+SMALLER = (
+    "UPDATE outbox_item SET state = 'ready', reason = ?, due_ms = ?, body = NULL "  # noqa: S608
+    f"WHERE {OURS} AND {UNSETTLED}"
+)
 FINISH = f"UPDATE outbox_item SET state = ?, reason = ?, body = NULL, done_ms = ? WHERE {OURS} AND {UNSETTLED}"  # noqa: S608
 DOUBT = f"UPDATE outbox_item SET state = ?, reason = ?, done_ms = ? WHERE {OURS} AND {UNSETTLED}"  # noqa: S608
+TOO_LARGE_BEFORE = "SELECT 1 FROM attempt WHERE item_id = ? AND answer LIKE ? LIMIT 1"
 ADD_ATTEMPT = "INSERT INTO attempt (item_id, number, at_ms, phase, code, answer) VALUES (?, ?, ?, ?, ?, ?)"
 
 
@@ -301,14 +306,22 @@ def settle(transaction: Transaction, claim: Claim, result: Result, now_ms: int, 
         pauses.follow(transaction, claim.domain, result, now_ms, jitter)
     if result.fate == "wait":  # the next may have the same number: this one was no try
         return changed(transaction, WAIT, result.answer, *ours(claim))
+    may_be_smaller = result.is_too_large and not was_too_large(transaction.driver, claim.id)
     attempt = claim.id, claim.attempts, now_ms, result.phase, result.code, result.answer
     transaction.driver.run(ADD_ATTEMPT, *attempt)
+    if may_be_smaller:
+        return changed(transaction, SMALLER, result.answer, now_ms, *ours(claim))
     if result.fate != "later":
         return finish(transaction, claim, result.fate, result.answer, now_ms)
     if claim.attempts >= MOST_ATTEMPTS:
         return finish(transaction, claim, "dead", result.answer, now_ms)
     due_ms = now_ms + retry_delay_ms(claim.attempts, jitter)
     return changed(transaction, LATER, result.answer, due_ms, *ours(claim))
+
+
+def was_too_large(driver: Driver, item_id: str) -> bool:
+    """Whether a server has refused the item's mail for its size: then it is rendered once more, without a file."""
+    return driver.row(TOO_LARGE_BEFORE, item_id, f"{TOO_LARGE}%") is not None
 
 
 def finish(transaction: Transaction, claim: Claim, state: str, answer: str, now_ms: int) -> bool:

@@ -73,6 +73,15 @@ def test_every_journey_that_is_named_is_there() -> None:
     } == set()
 
 
+def test_every_hostile_case_of_mail_has_tests_that_are_there() -> None:
+    table = (ROOT / "tests/history/README.md").read_text()
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)] == list(range(1, 51))
+    named = re.findall(r"`([\w/]+\.py)::(test_\w+)`", table)
+    assert len(named) >= 50
+    missing = {f"{file}::{test}" for file, test in named if f"def {test}(" not in (ROOT / "tests" / file).read_text()}
+    assert missing == set()
+
+
 def test_the_migrated_schema_is_that_of_the_models(store: Store) -> None:
     with store.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []

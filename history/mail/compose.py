@@ -18,9 +18,8 @@ from history.mail.letter import Letter
 from history.mail.links import linked, web_address
 from history.mail.mime import multipart, shorter_encoding, text_entity
 from history.rendering import environment
-from history.transcript import Entry
 from history.transcript_formats import RULE, text_of
-from history.transcript_layout import Block, Layout, Omitted
+from history.transcript_layout import Block, Omitted
 
 HTML_LIMIT_BYTES = 90_000
 """Of the HTML part as encoded for the mail."""
@@ -38,10 +37,11 @@ TEMPLATES.filters.update(web_address=web_address, linked=linked)
 
 def compose(letter: Letter) -> bytes:
     """The mail, ready for SMTP: CRLF, no line over 998 bytes. Raises Invalid for a bad recipient."""
-    text, (html, is_whole) = text_part(letter), html_part(letter)
+    html, blocks = page(letter)
+    text = text_part(letter, blocks if letter.is_brief else letter.blocks)
     boundary = "=_" + hashlib.sha256(letter.message_id.encode()).hexdigest()[:24]
     body = multipart("alternative", boundary, [text_entity(text, "plain"), text_entity(html, "html")])
-    if not is_whole:
+    if blocks is not letter.blocks and not letter.is_brief:
         body = multipart("mixed", boundary + "_mixed", [body, text_entity(text, "plain", ATTACHMENT_NAME)])
     return header_block(headers(letter)) + body
 
@@ -77,7 +77,8 @@ def wire_address(address: str) -> str:
     return valid.ascii_email or f"{valid.local_part}@{valid.ascii_domain}"
 
 
-def text_part(letter: Letter) -> str:
+def text_part(letter: Letter, blocks: list[Block] | None = None) -> str:
+    """The text part: all that the mail is about, or only these blocks of it."""
     say = letter.layout.language.say
     opening = [
         *([letter.marker, RULE, ""] if letter.marker else []),  # by itself, so that it is known in answers
@@ -89,7 +90,7 @@ def text_part(letter: Letter) -> str:
         *([letter.code] if letter.code else [letter.say("button") + ":", letter.resume_url]),
         *letter.link_notes,
     ]
-    body = text_of(letter.layout, letter.blocks) or say("empty")
+    body = text_of(letter.layout, letter.blocks if blocks is None else blocks) or say("empty")
     footer = [RULE, *(line for note in letter.footer for line in (note.text, note.url) if line)]
     parts = [opening, footer] if not letter.tells_of_chat else [opening, [body], footer]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
@@ -97,20 +98,29 @@ def text_part(letter: Letter) -> str:
 
 def html_part(letter: Letter) -> tuple[str, bool]:
     """The HTML part, and whether it holds all that the mail is about."""
-    whole = html = html_of(letter, letter.blocks)
-    shorter = shortened(letter.layout, letter.entries)
+    html, blocks = page(letter)
+    return html, blocks is letter.blocks
+
+
+def page(letter: Letter) -> tuple[str, list[Block]]:
+    """The HTML part, and the blocks that it has room for."""
+    blocks = letter.blocks
+    html = html_of(letter, blocks)
+    shorter = shortened(letter)
     while encoded_bytes(html) > HTML_LIMIT_BYTES:
-        html = html_of(letter, next(shorter))
-    return html, html is whole
+        blocks = next(shorter)
+        html = html_of(letter, blocks)
+    return html, blocks
 
 
-def shortened(layout: Layout, entries: tuple[Entry, ...]) -> Iterator[list[Block]]:
-    """The blocks of fewer and fewer entries, with a line that says how many messages were left out."""
+def shortened(letter: Letter) -> Iterator[list[Block]]:
+    """The blocks of fewer and fewer entries, with a line that says how many messages were left out, and where."""
+    layout, entries, key = letter.layout, letter.entries, "omitted_chat" if letter.is_brief else "omitted"
     for first, last in CUTS:
         end = max(first, len(entries) - last)
         left_out = sum(entry.kind == "message" for entry in entries[first:end])
         if left_out:
-            gap = Omitted(layout.language.say("omitted", count=left_out, file=ATTACHMENT_NAME))
+            gap = Omitted(layout.language.say(key, count=left_out, file=ATTACHMENT_NAME))
             yield [*layout.blocks(entries[:first]), gap, *layout.blocks(entries[end:])]
 
 

@@ -60,6 +60,8 @@ class Letter:
     """Messages after this seq are news: an away mail is about them, a transcript marks them; 0: no such mark."""
     is_update: bool = False
     """Whether a transcript of the chat went to this recipient before."""
+    is_brief: bool = False
+    """Whether what is too long for a page is left out altogether, as the mail was too large for a server before."""
     code: str = ""
     mute_url: str = ""
     """Where a POST ends the away mails of this chat (RFC 8058)."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from history.db import Driver, Transaction
 from history.mail.addresses import MailAddresses, make_reply_address
 from history.mail.letter import Kind, Letter
-from history.outbox import Claim
+from history.outbox import Claim, was_too_large
 from history.transcript import Transcript, load_transcript
 
 MakeWay = Callable[[Transaction, str, str], str]
@@ -104,6 +104,7 @@ def letter_of(driver: Driver, claim: Claim, its: Secrets, house: House, now_ms: 
         own_words=claim.proof != "typed",
         new_since=seen or 0,
         is_update=any(kind != "away" and recipient == claim.recipient_hash for kind, _, recipient in before),
+        is_brief=was_too_large(driver, claim.id),
         mute_url=its.mute_url,
         code=its.code,
         postal_address=house.postal_address,

@@ -12,7 +12,7 @@ STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 TOO_LARGE, POLICY = "5.3.4", "4.7."
 """Enhanced status codes (RFC 3463), the second as far as it tells greylisting and limits."""
 
-BEFORE_THE_MAIL = frozenset({"connect", "tls", "auth"})
+BEFORE_THE_MAIL = frozenset({"connect", "tls", "auth", "disk"})
 ABOUT_THE_MAIL = frozenset({"rcpt", "data", "body", "dot"})
 
 Fate = Literal["sent", "uncertain", "failed", "later", "wait"]
@@ -35,7 +35,7 @@ class Result:
     @property
     def fate(self) -> Fate:
         """What the try means for its item. After the final dot, only a clear answer tells. `wait`: our own mail server
-        has no time or no trust for us, which is not the mail's fault."""
+        has no time or no trust for us, or our disk no room, which is not the mail's fault."""
         if self.phase == "done":
             return "sent"
         if self.phase == "dot" and self.code not in REFUSALS:
@@ -48,11 +48,15 @@ class Result:
         return "later"
 
     @property
+    def is_too_large(self) -> bool:
+        return self.fate == "failed" and self.status == TOO_LARGE
+
+    @property
     def is_policy(self) -> bool:
         """Whether the recipient's side has had enough of us for a while."""
         return self.code == CLOSING or (self.code in REFUSALS and self.status.startswith(POLICY))
 
     @property
     def is_alarm(self) -> bool:
-        """Whether the server knows us and will have nothing of us: only the operator can help."""
-        return self.fate == "wait" and self.code in LASTING_REFUSALS
+        """Whether only the operator can help: the server knows us and will have nothing of us, or our disk is full."""
+        return self.phase == "disk" or (self.fate == "wait" and self.code in LASTING_REFUSALS)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,7 +51,7 @@ class Files:
         half_done = target.with_suffix(".part")
         if not fence():
             return None
-        phase = "body"
+        phase = "disk"
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with half_done.open("wb") as file:
@@ -61,7 +62,9 @@ class Files:
             half_done.rename(target)
             sync_folder(self.folder)
         except OSError as error:
-            return Result(phase, None, f"{type(error).__name__}: {error.strerror}")
+            with suppress(OSError):
+                half_done.unlink(missing_ok=True)  # where there is no room, none is to be wasted
+            return Result(phase, None, f"The folder of mails: {error.strerror}")
         return Result("done", None, target.name)
 
     def close(self) -> None:

@@ -78,7 +78,7 @@ class Attempt(SQLModel, table=True):
     number: int = Field(primary_key=True)
     at_ms: int = Field(sa_type=BigInteger)
     phase: str
-    """How far it came: render, connect, tls, auth, mail, rcpt, data, body, dot, done."""
+    """How far it came: render, disk (where mails are files), connect, tls, auth, mail, rcpt, data, body, dot, done."""
     code: int | None = None
     answer: str = ""
 

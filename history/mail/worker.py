@@ -252,6 +252,10 @@ class MailWorker:
             reason = str(why)
             self.writer.write(lambda t: outbox.finish(t, claim, "cancelled", reason, t.now_ms))
             return
+        except Busy as error:  # the store's fault, so this was no try
+            log.warning("mail %s waits: %s", claim.id, error)
+            self._insist(lambda t: outbox.give_back(t, claim, t.now_ms))
+            return
         if result is None:
             self.writer.write(lambda t: outbox.give_back(t, claim, t.now_ms))
         else:
@@ -294,13 +298,17 @@ class MailWorker:
         return Rendered(compose(letter), letter.transcript.head, letter.last_answer)
 
     def _record(self, claim: Claim, result: Result) -> None:
-        """Keeps at it while the store is busy: an outcome that is not recorded would be an uncertain one."""
+        """An outcome that is not recorded would be an uncertain one."""
         jitter = random.uniform(-1, 1)  # noqa: S311  (spreads retries, guards nothing)
         if result.is_alarm:
-            log.error("the mail server refuses us, all mail waits: %s %s", result.code, result.answer)
+            log.error("all mail waits: %s", " ".join(filter(None, (str(result.code or ""), result.answer))))
+        self._insist(lambda t: outbox.settle(t, claim, result, t.now_ms, jitter))
+
+    def _insist(self, work: Callable[[Transaction], object]) -> None:
+        """Keeps at it while the store is busy."""
         while True:
             try:
-                self.writer.write(lambda t: outbox.settle(t, claim, result, t.now_ms, jitter), is_sure=True)
+                self.writer.write(work, is_sure=True)
                 return
             except Busy:
                 if self.stopping:

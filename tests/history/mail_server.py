@@ -27,6 +27,8 @@ class Orders:
     data: str = ""
     """What is answered to DATA instead of 354."""
     dot: str = "250 taken"
+    dot_once: list[str] = field(default_factory=list)
+    """What is answered to the next final dots instead."""
     cut: str = ""
     taken: list[bytes] = field(default_factory=list)
     """Mails whose final dot was read, whatever was answered."""
@@ -67,7 +69,7 @@ class Orders:
             await asyncio.get_running_loop().run_in_executor(None, self.patience.wait, PATIENCE_S)
         if self.cut == "after the dot":
             open_transport(server).abort()
-        return self.dot
+        return self.dot_once.pop() if self.dot_once else self.dot
 
 
 class UnreliableServer(SMTP):

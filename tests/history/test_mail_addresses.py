@@ -73,6 +73,13 @@ def test_an_answer_to_an_erased_chat_is_told_so(scene: Scene) -> None:
         found(scene, address)
 
 
+def test_an_address_that_was_revoked_is_told_so(scene: Scene) -> None:
+    address = reply_address(scene)
+    scene.writer.write(lambda t: t.driver.run("UPDATE mail_reply_token SET revoked_ms = 1"))
+    with pytest.raises(Erased):
+        found(scene, address)
+
+
 def test_a_bounce_finds_its_mail(scene: Scene) -> None:
     scene.closed_chat()
     (item,) = scene.items()

@@ -2,8 +2,10 @@
 
 import pytest
 
+from history import outbox
 from history.errors import Erased, Invalid, NotFound, RateLimited
 from history.mail.receive.answers import MOST_AN_HOUR
+from history.mail.results import Result
 from history.privacy import erase_chat
 from tests.history.post import FAILED, MAIL_SERVER, PASSED, Post
 from tests.history.scene import Scene, states
@@ -26,6 +28,15 @@ def test_an_answer_of_the_customer_reopens_the_chat_and_withdraws_the_transcript
     assert states(post.scene) == ["cancelled"]
     reopened = [entry for entry in post.scene.transcript().entries if entry.kind == "reopen"]
     assert [(entry.data["reason"], entry.thread) for entry in reopened] == [("email", 2)]
+
+
+def test_an_answer_may_come_before_our_own_250_is_recorded(post: Post) -> None:
+    (claim,) = post.scene.claims()
+    assert post.scene.fence(claim)
+    assert post.comes(post.answer()) == "answer"
+    assert len(post.messages()) == 1
+    assert post.scene.writer.write(lambda t: outbox.settle(t, claim, Result("done", 250), t.now_ms, 0))
+    assert states(post.scene) == ["sent"]
 
 
 def test_an_answer_in_an_open_chat_is_a_message_like_any_other(post: Post) -> None:

@@ -1,9 +1,11 @@
 """Mail in bad company: servers that refuse, stall and vanish, clocks and backups that lie, bounces that come early."""
 
 import hashlib
+import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -375,6 +377,90 @@ def test_a_store_that_is_busy_at_any_commit_doubles_and_loses_nothing(
     start_worker(smtp, habits=Habits(lease_ms=600))
     wait_until(lambda: states(scene) == ["sent"])
     assert len(mail_server.orders.taken) == 1
+    assert scene.items()[0].attempts == 1, "what is the store's fault is no try"
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """A disk of a few kilobytes, to whoever may mount one."""
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("NO SMALL DISK: this needs the right to mount one")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_mails_wait_for_room_on_the_disk_and_none_is_lost(
+    scene: Scene, files: Files, start_worker: StartWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    with small_disk(files.folder):
+        for _ in range(6):
+            scene.closed_chat()
+        start_worker(files)
+        wait_until(lambda: paused(scene) == "The folder of mails: No space left on device")
+        wait_until(lambda: not {"leased", "started"} & set(states(scene)))
+        assert set(states(scene)) == {"ready", "sent"}
+        assert [file.suffix for file in files.folder.iterdir()] == [".eml"] * states(scene).count("sent")
+        assert "all mail waits: The folder of mails: No space left on device" in caplog.text
+        subprocess.run(["mount", "-o", "remount,size=1m", files.folder], check=True)
+        sql(scene, "DELETE FROM mail_pause")
+        wait_until(lambda: states(scene) == ["sent"] * 6)
+        assert {item.attempts for item in scene.items()} == {1}
+        whole = {read(file.read_bytes())["Message-ID"] for file in files.folder.iterdir()}
+        assert whole == {item.message_id for item in scene.items()}
+
+
+def test_a_mail_that_is_too_large_for_the_server_goes_out_once_more_without_its_file(
+    scene: Scene, smtp: MailSettings, mail_server: MailServer, start_worker: StartWorker
+) -> None:
+    scene.start()
+    scene.proves_address()
+    for number in range(400):
+        scene.says(scene.agent, f"{number}: {'word ' * 100}")
+    scene.does(scene.agent, "close")
+    mail_server.orders.dot_once = ["552 5.3.4 too large"]
+    start_worker(smtp)
+    wait_until(lambda: states(scene) == ["sent"])
+    large, small = (read(mail) for mail in mail_server.orders.taken)
+    assert large["Message-ID"] == small["Message-ID"]
+    assert [part.get_filename() for part in large.iter_attachments()] == ["transcript.txt"]
+    assert list(small.iter_attachments()) == []
+    for subtype in ("plain", "html"):
+        assert "are too much for this mail; they stand in the chat" in part_of(small, subtype)
+        assert "399: word" in part_of(small, subtype) and "200: word" not in part_of(small, subtype)
+    assert [code for _, _, code in scene.attempts()] == [552, 250]
+
+
+def test_a_mail_that_stays_too_large_fails(
+    scene: Scene, smtp: MailSettings, mail_server: MailServer, start_worker: StartWorker
+) -> None:
+    mail_server.orders.dot = "552 5.3.4 too large"
+    scene.closed_chat()
+    start_worker(smtp)
+    wait_until(lambda: states(scene) == ["failed"])
+    assert [code for _, _, code in scene.attempts()] == [552, 552]
+
+
+def test_the_last_answer_is_waited_for_longer_than_nine_minutes(smtp: MailSettings, mail_server: MailServer) -> None:
+    mail_server.orders.patience = threading.Event()
+    connection = Connection(smtp)
+    with ThreadPoolExecutor(1) as thread:
+        sending = thread.submit(
+            connection.send, Mail("0190-a", 0, "a@example.com", "b@example.com", "e", b"x\r\n"), passed
+        )
+        wait_until(lambda: mail_server.orders.taken != [])
+        assert connection.smtp is not None and connection.smtp.sock is not None
+        assert connection.phase == "dot"
+        assert connection.smtp.sock.gettimeout() > 9 * 60
+        mail_server.orders.patience.set()
+        assert sending.result() == Result("done", 250, "taken")
+    connection.close()
+
+
+def passed() -> bool:
+    return True
 
 
 # The chat meanwhile

@@ -1,5 +1,6 @@
 """How a mail leaves: by SMTP with every way to fail, or as a file."""
 
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,8 +90,20 @@ def test_a_file_is_whole_and_named_by_time_and_item(files: Files) -> None:
     assert file.name.endswith("Z-0190-a.eml")
 
 
-def test_a_folder_that_takes_nothing_is_a_try_for_later(files: Files, tmp_path: Path) -> None:
+def test_while_a_folder_takes_nothing_all_mail_waits(files: Files, tmp_path: Path) -> None:
     (tmp_path / "outbox").write_text("a file in the way")
     result = files.send(mail_of(), passed)
     assert result is not None
-    assert (result.phase, result.fate) == ("body", "later")
+    assert (result.phase, result.fate, result.is_alarm) == ("disk", "wait", True)
+
+
+def test_a_disk_without_room_says_so_and_keeps_nothing_half_done(files: Files) -> None:
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, usual[1]))
+    try:
+        result = files.send(mail_of(), passed)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert result == Result("disk", None, "The folder of mails: File too large")
+    assert list(files.folder.iterdir()) == []
+    assert files.send(mail_of(), passed) == Result("done", None, next(files.folder.iterdir()).name)

@@ -233,7 +233,6 @@ def test_a_worker_that_lost_its_item_cannot_settle_it(scene: Scene) -> None:
         (NEVER, "failed"),
         (TRY_AGAIN, "ready"),
         (Result("mail", 451, "later"), "ready"),
-        (Result("mail", 552, "5.3.4 too big"), "failed"),
         (Result("render", None, "no address"), "failed"),
     ],
 )
@@ -246,6 +245,15 @@ def test_how_far_a_try_came_decides_what_follows(scene: Scene, result: Result, s
     assert item.reason == ("" if state == "sent" else result.answer)
     assert (item.body is None) == (state in {"sent", "failed"})
     assert scene.attempts() == [(1, result.phase, result.code)]
+
+
+def test_what_is_too_large_is_rendered_once_more_and_then_fails(scene: Scene) -> None:
+    scene.closed_chat()
+    for state in ("ready", "failed"):
+        (claim,) = scene.claims()
+        start(scene, rendered(scene, claim))
+        assert settle(scene, claim, Result("mail", 552, "5.3.4 too big"))
+        assert (only(scene).state, only(scene).body) == (state, None)
 
 
 def test_tries_come_farther_and_farther_apart() -> None:

@@ -1,11 +1,13 @@
 """By real mail servers: the transcript arrives, its answer stands in the chat, what cannot be delivered comes back."""
 
+import smtplib
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 
 import pytest
 
 from tests.conftest import Serve
+from tests.history.arrivals import mail_of
 from tests.people import Agent, Customer
 from tests.post_office import BOUNCES, ELSEWHERE, HOME, PASSWORD, REPLIES, RESULTS, USERS, PostOffice, open_post_office
 from tests.record import Record
@@ -36,6 +38,18 @@ def ended_chat(record: Record, serve: Serve, email: str, **settings: str) -> Age
     robin.says("Which colour is it?")
     robin.closes()
     return robin
+
+
+def mailbox_of(office: PostOffice) -> dict[str, str]:
+    """Settings of a server that looks into a mailbox."""
+    return {
+        "IMAP_HOST": "127.0.0.1",
+        "IMAP_PORT": str(office.imap),
+        "IMAP_TLS": "none",
+        "IMAP_USER": OWN_BOX,
+        "IMAP_PASSWORD": PASSWORD,
+        "IMAP_SECONDS": "0.1",
+    }
 
 
 def test_the_transcript_is_answered_and_the_answer_stands_in_the_chat(
@@ -70,17 +84,8 @@ def test_a_mail_that_comes_back_is_shown_to_agents(record: Record, serve: Serve,
 
 
 def test_the_answer_is_found_in_a_mailbox(record: Record, serve: Serve, office: PostOffice) -> None:
-    settings = office.settings | {
-        "REPLY_ADDRESS": f"replies+{{token}}@{HOME}",
-        "REPLIES_LISTEN": "",
-        "IMAP_HOST": "127.0.0.1",
-        "IMAP_PORT": str(office.imap),
-        "IMAP_TLS": "none",
-        "IMAP_USER": OWN_BOX,
-        "IMAP_PASSWORD": PASSWORD,
-        "IMAP_SECONDS": "0.1",
-    }
-    robin = ended_chat(record, serve, ALEX, **settings)
+    only = {"REPLY_ADDRESS": f"replies+{{token}}@{HOME}", "REPLIES_LISTEN": ""}
+    robin = ended_chat(record, serve, ALEX, **office.settings | mailbox_of(office) | only)
     mail = message_from_bytes(office.first_mail_of(ALEX), policy=policy.default)
     office.hand_in(ALEX, str(mail["Reply-To"]), "Found in a mailbox")
     robin.sees("Found in a mailbox")
@@ -89,6 +94,32 @@ def test_the_answer_is_found_in_a_mailbox(record: Record, serve: Serve, office: 
     robin.sees("Once more")
     assert robin.texts()[-2:] == ["Found in a mailbox", "Once more"]
     assert office.flagged_of(OWN_BOX) == ["Without a reply address"]
+
+
+def test_one_answer_that_comes_by_all_ways_is_one_message(record: Record, serve: Serve, office: PostOffice) -> None:
+    """By Postfix to our listener, by Dovecot's mailbox, and by the listener once more, whose answer got lost."""
+    robin = ended_chat(record, serve, ALEX, **office.settings | mailbox_of(office))
+    reply_address = str(message_from_bytes(office.first_mail_of(ALEX), policy=policy.default)["Reply-To"])
+
+    def answer(number: int) -> bytes:
+        source = f"From: {ALEX}\nTo: {reply_address}\nMessage-ID: <a.{number}@{ELSEWHERE}>\n\nAnswer {number}\n"
+        return mail_of(source)
+
+    for recipient in (reply_address, OWN_BOX, OWN_BOX):
+        with smtplib.SMTP("127.0.0.1", office.smtp) as door:
+            door.sendmail(ALEX, [recipient], answer(1))
+    for _ in range(2):
+        with smtplib.LMTP("127.0.0.1", office.stillhere) as listener:
+            listener.ehlo()
+            listener.sendmail(ALEX, [reply_address], answer(1))
+    office.hand_in(ALEX, OWN_BOX, "The last of all")
+    robin.until(lambda: office.flagged_of(OWN_BOX) == ["The last of all"], "that the mailbox was read to its end")
+    robin.sees("Answer 1")
+    with smtplib.LMTP("127.0.0.1", office.stillhere) as listener:
+        listener.ehlo()
+        listener.sendmail(ALEX, [reply_address], answer(2))
+    robin.sees("Answer 2")
+    assert [text for text in robin.texts() if text.startswith("Answer ")] == ["Answer 1", "Answer 2"]
 
 
 def test_an_address_that_we_have_not_made_is_refused_by_our_own_server(
