@@ -29,7 +29,8 @@ PATIENCE_S = 240
 FILES = 4096
 """More than a process with all the connections has open."""
 
-RESTART, BROKEN_OFF, FULL = 1012, 1006, 4101
+RESTART, BROKEN_OFF, FULL, HELLO_LATE = 1012, 1006, 4101, 4008
+"""The last is for the crowd on a busy machine: it comes to many tabs by turns, and each is to try again."""
 
 POOL, BUS = 32, 2
 """How many connections to the database a server has at most, and how many besides for its hints."""
@@ -170,6 +171,6 @@ def test_after_a_crash_of_all_servers_nobody_gives_up(
         crowd.until(is_back, "all to come back")
     assert {name for name, _ in in_use} == {"server-1", "server-2"}
     assert max(number for _, number in in_use) <= POOL + BUS
-    assert {line["code"] for line in record.lines[seen:] if line["ev"] == "close"} <= {BROKEN_OFF, FULL}
+    assert {line["code"] for line in record.lines[seen:] if line["ev"] == "close"} <= {BROKEN_OFF, FULL, HELLO_LATE}
     crowd.settles(postgres_url)
     assert check(record.lines, read_dump(postgres_url)) == []
