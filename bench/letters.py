@@ -12,8 +12,9 @@ from itertools import cycle, islice
 
 from bench.scale import Scale
 from bench.table import Row
-from history.mail.compose import HTML_LIMIT_BYTES, compose, encoded_bytes, html_part, text_part
+from history.mail.compose import HTML_LIMIT_BYTES, compose, html_part, text_part
 from history.mail.letter import Letter
+from history.mail.mime import encoded
 from history.mail.samples import chats, sample
 from history.times import MINUTE_MS
 from history.transcript_pdf import as_pdf
@@ -90,7 +91,7 @@ def size_rows() -> Iterator[Row]:
         small = len(compose(letter(SMALL_MESSAGES, text)))
         yield Row(
             f"HTML of {UNTRIMMED_MESSAGES} messages, {script}",
-            f"{encoded_bytes(html) / 1000:.1f} kB",
+            f"{len(encoded(html).content) / 1000:.1f} kB",
             goal="nothing left out",
             ok=is_whole,
             is_correctness=True,
@@ -104,7 +105,7 @@ def size_rows() -> Iterator[Row]:
             is_correctness=bool(goal),
         )
     longest = max(
-        encoded_bytes(html_part(letter(messages, text, code))[0])
+        len(encoded(html_part(letter(messages, text, code))[0]).content)
         for messages in (250, 400, 3000)
         for code in chats()
         for text in SHORT.values()

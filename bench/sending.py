@@ -172,7 +172,7 @@ def late_row(store: Store, server: Sink, mails: int, folder: Path) -> Row:
 
 @contextmanager
 def writing(store: Store) -> Iterator[Writer]:
-    writer = Writer(store, partial(journal.apply, POLICY), only_answer)
+    writer = Writer(store, journal.writing(POLICY), only_answer)
     writer.start()
     try:
         yield writer

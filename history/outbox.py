@@ -9,7 +9,7 @@ Called by `journal.py` and `mail/worker.py`. All functions work in the caller's 
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from sqlmodel import SQLModel
 
 from history.db import Driver, Transaction
 from history.mail import pauses
-from history.mail.events import scope_of, suppressed
+from history.mail.events import ALL_MAILS, scope_of, suppressions
 from history.mail.limits import MailLimits
 from history.mail.results import TOO_LARGE, Result
 from history.times import HOUR_MS, MINUTE_MS
@@ -229,7 +229,8 @@ def claim(
     )
     rested = pauses.remembered(transaction.driver)
     claims = [claim_of(row, rested) for row in sorted(rows, key=lambda row: row.due_ms)]
-    return [claim for claim in claims if is_wanted(transaction, claim, now_ms)]
+    barred = suppressions(transaction.driver, [claim.recipient_hash for claim in claims], now_ms)
+    return [claim for claim in claims if is_wanted(transaction, claim, barred, now_ms)]
 
 
 def claim_of(row: Row[Any], rested: Collection[str]) -> Claim:
@@ -237,15 +238,16 @@ def claim_of(row: Row[Any], rested: Collection[str]) -> Claim:
     return Claim(**{name: getattr(row, name) for name in CLAIMED}, after_pause=after_pause)
 
 
-def is_wanted(transaction: Transaction, claim: Claim, now_ms: int) -> bool:
+def is_wanted(transaction: Transaction, claim: Claim, barred: Mapping[tuple[str, str], str], now_ms: int) -> bool:
     """Whether the item is to be sent still. Settles it if it is too late, or if the recipient will have no mails."""
     if claim.expires_ms is not None and claim.expires_ms <= now_ms:
         finish(transaction, claim, "dead", "it was too late", now_ms)
         return False
-    why = suppressed(transaction.driver, claim.recipient_hash, now_ms, scope_of(claim.kind, claim.chat_pk))
-    if why is not None:
-        finish(transaction, claim, "cancelled", why, now_ms)
-    return why is None
+    for scope in (ALL_MAILS, scope_of(claim.kind, claim.chat_pk)):
+        if (why := barred.get((claim.recipient_hash, scope))) is not None:
+            finish(transaction, claim, "cancelled", why, now_ms)
+            return False
+    return True
 
 
 def keep(transaction: Transaction, owner: str, ids: Collection[str], now_ms: int, lease_ms: int = LEASE_MS) -> None:

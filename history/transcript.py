@@ -96,6 +96,8 @@ def load_events(driver: Driver, chat_pk: int, thread: int | None) -> list[EventR
 
 
 def hash_before(driver: Driver, chat_pk: int, seq: int) -> str:
+    if seq == 1:
+        return GENESIS_HASH
     row = driver.row("SELECT hash FROM event WHERE chat_pk = ? AND stream = ? AND seq = ?", chat_pk, PUBLIC, seq - 1)
     return GENESIS_HASH if row is None else row[0]
 

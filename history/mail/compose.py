@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from pathlib import Path
 
 from email_validator import EmailNotValidError, validate_email
@@ -16,7 +17,7 @@ from history.errors import Invalid
 from history.mail.headers import header_block, header_text, mailbox
 from history.mail.letter import Letter
 from history.mail.links import linked, web_address
-from history.mail.mime import multipart, shorter_encoding, text_entity
+from history.mail.mime import Encoded, encoded, multipart, text_entity
 from history.rendering import environment
 from history.transcript_formats import RULE, text_of
 from history.transcript_layout import Block, Omitted
@@ -28,6 +29,7 @@ CUTS = ((10, 150), (10, 50), (5, 15), (0, 5), (0, 0))
 """How many entries stay at the beginning and at the end when all are too long; the first that fits counts."""
 
 MOST_REFERENCES = 12
+ADDRESSES_KNOWN = 1000
 
 ATTACHMENT_NAME = "transcript.txt"
 
@@ -38,7 +40,7 @@ TEMPLATES.filters.update(web_address=web_address, linked=linked)
 def compose(letter: Letter) -> bytes:
     """The mail, ready for SMTP: CRLF, no line over 998 bytes. Raises Invalid for a bad recipient."""
     html, blocks = page(letter)
-    text = text_part(letter, blocks if letter.is_brief else letter.blocks)
+    text = encoded(text_part(letter, blocks if letter.is_brief else letter.blocks))
     boundary = "=_" + hashlib.sha256(letter.message_id.encode()).hexdigest()[:24]
     body = multipart("alternative", boundary, [text_entity(text, "plain"), text_entity(html, "html")])
     if blocks is not letter.blocks and not letter.is_brief:
@@ -67,6 +69,7 @@ def headers(letter: Letter) -> dict[str, str]:
     }
 
 
+@lru_cache(ADDRESSES_KNOWN)
 def wire_address(address: str) -> str:
     """`address` as SMTP takes it: the domain as A-labels, and before the @ letters beyond ASCII only where they must be
     (RFC 6531). Raises Invalid for what is no address."""
@@ -98,18 +101,18 @@ def text_part(letter: Letter, blocks: list[Block] | None = None) -> str:
 
 def html_part(letter: Letter) -> tuple[str, bool]:
     """The HTML part, and whether it holds all that the mail is about."""
-    html, blocks = page(letter)
-    return html, blocks is letter.blocks
+    _, blocks = page(letter)
+    return html_of(letter, blocks), blocks is letter.blocks
 
 
-def page(letter: Letter) -> tuple[str, list[Block]]:
+def page(letter: Letter) -> tuple[Encoded, list[Block]]:
     """The HTML part, and the blocks that it has room for."""
     blocks = letter.blocks
-    html = html_of(letter, blocks)
+    html = encoded(html_of(letter, blocks))
     shorter = shortened(letter)
-    while encoded_bytes(html) > HTML_LIMIT_BYTES:
+    while len(html.content) > HTML_LIMIT_BYTES:
         blocks = next(shorter)
-        html = html_of(letter, blocks)
+        html = encoded(html_of(letter, blocks))
     return html, blocks
 
 
@@ -122,10 +125,6 @@ def shortened(letter: Letter) -> Iterator[list[Block]]:
         if left_out:
             gap = Omitted(layout.language.say(key, count=left_out, file=ATTACHMENT_NAME))
             yield [*layout.blocks(entries[:first]), gap, *layout.blocks(entries[end:])]
-
-
-def encoded_bytes(html: str) -> int:
-    return len(shorter_encoding(html)[1])
 
 
 def html_of(letter: Letter, blocks: list[Block]) -> str:

@@ -4,6 +4,7 @@ Called by whoever reads bounces, reports and complaints, and by the desk; asked 
 work in the caller's transaction.
 """
 
+from collections.abc import Collection
 from typing import Literal
 
 from history.db import Driver, Transaction
@@ -21,6 +22,10 @@ SUPPRESS = (
 FIND_SUPPRESSION = (
     "SELECT reason FROM mail_suppression WHERE recipient_hash = ? AND scope IN (?, ?) "
     "AND (until_ms IS NULL OR until_ms > ?) LIMIT 1"
+)
+SUPPRESSIONS = (
+    "SELECT recipient_hash, scope, reason FROM mail_suppression WHERE recipient_hash IN_LIST "
+    "AND (until_ms IS NULL OR until_ms > ?)"
 )
 CONFIRM_SENT = (
     "UPDATE outbox_item SET state = 'sent', reason = '', body = NULL, done_ms = ? WHERE id = ? AND state = 'uncertain'"
@@ -59,3 +64,9 @@ def suppressed(driver: Driver, recipient_hash: str, now_ms: int, scope: str = AL
     """Why nothing of this scope goes to the recipient now; None if it may."""
     row = driver.row(FIND_SUPPRESSION, recipient_hash, ALL_MAILS, scope, now_ms)
     return row and row[0]
+
+
+def suppressions(driver: Driver, recipient_hashes: Collection[str], now_ms: int) -> dict[tuple[str, str], str]:
+    """(recipient, scope) → why nothing of the scope goes there now, of all these recipients."""
+    rows = driver.rows(SUPPRESSIONS, driver.list_param(sorted(set(recipient_hashes))), now_ms)
+    return {(recipient_hash, scope): reason for recipient_hash, scope, reason in rows}

@@ -104,7 +104,7 @@ def letter_of(driver: Driver, claim: Claim, its: Secrets, house: House, now_ms: 
         own_words=claim.proof != "typed",
         new_since=seen or 0,
         is_update=any(kind != "away" and recipient == claim.recipient_hash for kind, _, recipient in before),
-        is_brief=was_too_large(driver, claim.id),
+        is_brief=claim.attempts > 1 and was_too_large(driver, claim.id),
         mute_url=its.mute_url,
         code=its.code,
         postal_address=house.postal_address,

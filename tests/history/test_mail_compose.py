@@ -11,8 +11,9 @@ import pytest
 
 from history.clean import one_line
 from history.errors import Invalid
-from history.mail.compose import HTML_LIMIT_BYTES, compose, encoded_bytes
+from history.mail.compose import HTML_LIMIT_BYTES, compose
 from history.mail.letter import SUBJECT_LETTERS, Letter
+from history.mail.mime import encoded
 from history.times import DAY_MS
 from history.transcript import Entry, Person, Transcript
 from tests.history.mail_server import part_of, read
@@ -151,7 +152,7 @@ def test_a_long_chat_keeps_its_ends_and_moves_into_a_file(script: str) -> None:
     mail = read(compose(letter_of(*texts)))
     html = part_of(mail, "html")
     (file,) = mail.iter_attachments()
-    assert encoded_bytes(html) <= HTML_LIMIT_BYTES
+    assert len(encoded(html).content) <= HTML_LIMIT_BYTES
     assert f">{texts[0]}<" in html and f">{texts[-1]}<" in html and f">{texts[1500]}<" not in html
     assert "messages stand in the attached file transcript.txt" in html
     assert file.get_filename() == "transcript.txt"
@@ -163,7 +164,7 @@ def test_a_long_chat_keeps_its_ends_and_moves_into_a_file(script: str) -> None:
 def test_even_a_few_endless_messages_fit(count: int) -> None:
     mail = read(compose(letter_of(*["<&>\"'" * 3000] * count)))
     assert f"{count} messages stand in the attached file" in part_of(mail, "html")
-    assert encoded_bytes(part_of(mail, "html")) <= HTML_LIMIT_BYTES
+    assert len(encoded(part_of(mail, "html")).content) <= HTML_LIMIT_BYTES
     assert LINK in part_of(mail, "html")
 
 

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from history.clean import one_line
 from history.errors import Invalid
-from history.mail.compose import HTML_LIMIT_BYTES, compose, encoded_bytes
+from history.mail.compose import HTML_LIMIT_BYTES, compose
 from history.mail.headers import header_text, mailbox
 from history.mail.letter import Letter
+from history.mail.mime import encoded
 from history.mail.samples import SAMPLES, chats, sample
 from history.transcript import Entry, Person, Transcript
 from tests.history.mail_server import part_of, read
@@ -163,7 +164,7 @@ def test_a_files_name_is_one_short_line(name: str) -> None:
 def test_however_much_was_said_the_mail_can_be_read_and_holds_it_all(texts: list[str]) -> None:
     mail = read(compose(letter_of(*says(CUSTOMER, *texts))))
     text, html = part_of(mail, "plain"), part_of(mail, "html")
-    assert encoded_bytes(html) <= HTML_LIMIT_BYTES
+    assert len(encoded(html).content) <= HTML_LIMIT_BYTES
     lines = set(text.splitlines())
     assert all(f"  {one}" in lines for one in texts)
     shown = all(one in Words(html).texts for one in texts)
