@@ -23,7 +23,7 @@ BATCH_LIMIT = 512
 """How many waiting writes share a commit at most."""
 
 RUSH_PER_SECOND = 2000
-GATHER_SHARE = 0.6
+GATHER_SHARE = 0.3
 GATHER_SECONDS, GATHER_STEP_SECONDS = 0.003, 0.0002
 """When writes come faster than this, a commit waits a moment until this share of the writes under way has come: it
 costs about the same for one as for many, and without a pause it would go on with the first that comes. The others are
