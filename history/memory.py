@@ -11,7 +11,7 @@ from history.change import ChatRow
 from history.db import Transaction
 
 KEYS_LIMIT = 20_000
-"""So many events are known at most, some 5 MB; then all is forgotten."""
+"""So many events, chats or participants are known at most, some 5 MB each; then all is forgotten."""
 
 EventKey = tuple[str, int, str]
 """id, chat and sender."""
@@ -32,8 +32,11 @@ class Memory:
         """To be called at the beginning of a batch, under the write lock: forgets what may no longer be true."""
         before, self.left_by = self.left_by, None
         lasts = before is not None and (before is transaction or before.is_committed) and self.stamp is not None
-        if not lasts or self.stamp != transaction.driver.stamp() or len(self.known) > KEYS_LIMIT:
+        if not lasts or self.stamp != transaction.driver.stamp() or self._is_full():
             self.rows, self.joined, self.marks, self.known = {}, {}, {}, set()
+
+    def _is_full(self) -> bool:
+        return max(map(len, (self.known, self.rows, self.marks))) > KEYS_LIMIT
 
     def keep(self, transaction: Transaction) -> None:
         """To be called when all of the batch is written."""

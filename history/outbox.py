@@ -62,8 +62,8 @@ START = (
 """What is sent once more in doubt has the same bytes, whatever has been said meanwhile."""
 GIVE_BACK = (
     f"UPDATE outbox_item SET state = CASE WHEN {WANTED} THEN 'ready' ELSE 'cancelled' END, "  # noqa: S608
-    f"done_ms = CASE WHEN {WANTED} THEN NULL ELSE ? END, attempts = attempts - 1, body = NULL "
-    f"WHERE {OURS} AND state = 'leased'"
+    f"done_ms = CASE WHEN {WANTED} THEN NULL ELSE ? END, attempts = attempts - 1, "
+    f"body = CASE WHEN resends > 0 THEN body END WHERE {OURS} AND state = 'leased'"
 )
 WAIT = f"UPDATE outbox_item SET state = 'ready', reason = ?, attempts = attempts - 1 WHERE {OURS} AND {UNSETTLED}"  # noqa: S608
 LATER = (
@@ -71,7 +71,7 @@ LATER = (
     f"WHERE {OURS} AND {UNSETTLED}"
 )
 SMALLER = (
-    "UPDATE outbox_item SET state = 'ready', reason = ?, due_ms = ?, body = NULL "  # noqa: S608
+    "UPDATE outbox_item SET state = 'ready', reason = ?, due_ms = ?, done_ms = NULL, body = NULL, resends = 0 "  # noqa: S608
     f"WHERE {OURS} AND {UNSETTLED}"
 )
 FINISH = f"UPDATE outbox_item SET state = ?, reason = ?, body = NULL, done_ms = ? WHERE {OURS} AND {UNSETTLED}"  # noqa: S608

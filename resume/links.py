@@ -78,6 +78,7 @@ class Links:
         if not isinstance(secret, str) or not 0 < len(secret) <= SECRET_LENGTH:
             raise Invalid("`link` must be the part of the address after the #")
         nonce = check_message_id(nonce)
+        secret = as_made(secret)
         key = key_of(transaction.driver, secret)
         found = transaction.driver.row(FIND, key)
         if found is None:
@@ -131,6 +132,12 @@ def add(transaction: Transaction, secret_hash: str, chat_id: str, customer_id: s
     transaction.db.flush()
 
 
+def as_made(secret: str) -> str:
+    """A link's secret, and the code behind it as it was made, though people type it in capitals and with blanks."""
+    link, sign, code = secret.partition(CODE_SIGN)
+    return f"{link}{sign}{NO_CODE_LETTERS.sub('', code.lower())}"
+
+
 def key_of(driver: Driver, secret: str) -> str:
     """The hash by which a link's secret is found, or the code that stands behind it. Raises NotFound."""
     secret, sign, code = secret.partition(CODE_SIGN)
@@ -143,8 +150,7 @@ def key_of(driver: Driver, secret: str) -> str:
 
 
 def code_hash(chat_id: str, code: str) -> str:
-    """Of a code as people type it: in capitals, with blanks, without its hyphen."""
-    return hash_of(f"{chat_id}{CODE_SIGN}{NO_CODE_LETTERS.sub('', code.lower())}")
+    return hash_of(f"{chat_id}{CODE_SIGN}{code}")
 
 
 def chat_of(driver: Driver, secret: object) -> int:

@@ -254,19 +254,25 @@ def add(cursor: psycopg.Cursor[Any], documents: Iterable[Document], words: Count
 def all_hits(cursor: Cursor, wanted: Wanted, query: Query, scope: Scope) -> Hits:
     ask = wanted.ask
     known = None if ask.facets else known_total(cursor, query, scope)
+    in_order = ask.sort != "best" and not ask.collapse
     rows = []
-    if ask.sort != "best" and not ask.collapse and are_frequent(cursor, query, number_of_messages(cursor)):
-        rows = rows_in_order(cursor, wanted)
+    if in_order and are_frequent(cursor, query, number_of_messages(cursor)):
+        rows = rows_in_order(cursor, wanted, everywhere=False)
     if len(rows) > ask.limit and not ask.facets:
         total = count_up(cursor, wanted.condition) if known is None else known
         is_counted = known is not None or total <= EXACT_HITS
         return replace(page_of(rows, ask), total=total if is_counted else EXACT_HITS, partial=not is_counted)
     if known is not None and known > EXACT_HITS:
+        if in_order:
+            return replace(page_of(rows_in_order(cursor, wanted, everywhere=True), ask), total=known)
         return replace(hits_in(cursor, wanted, wanted.edge), total=known, chats=None, partial=True)
     hits = hits_in(cursor, wanted, EVERYWHERE)
     if not hits.partial:
         return hits
-    page = page_of(rows, ask) if len(rows) > ask.limit else hits_in(cursor, wanted, wanted.edge)
+    if in_order:
+        page = page_of(rows if len(rows) > ask.limit else rows_in_order(cursor, wanted, everywhere=True), ask)
+    else:
+        page = hits_in(cursor, wanted, wanted.edge)
     return replace(hits, items=page.items, next=page.next)
 
 

@@ -88,6 +88,7 @@ IN_ORDER = (
     "(SELECT * FROM message WHERE {behind} ORDER BY {order} LIMIT {looked_at}) AS message "
     "WHERE {condition} ORDER BY {order} LIMIT {limit}"
 )
+ONLY_IN_ORDER = "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off"
 COUNT = "SELECT count(*) FROM (SELECT FROM message WHERE {condition} LIMIT {most}) AS found"
 
 
@@ -156,15 +157,17 @@ def hits_in(cursor: Cursor, wanted: Wanted, source: str) -> Hits:
     )
 
 
-def rows_in_order(cursor: Cursor, wanted: Wanted) -> list[Any]:
-    """The page's rows and one more, if they are among the newest or oldest messages: looked at one after the other, so
-    that it takes the longer, the rarer they are.
+def rows_in_order(cursor: Cursor, wanted: Wanted, *, everywhere: bool) -> list[Any]:
+    """The page's rows and one more, if they are among the next EDGE_MESSAGES, or `everywhere`: looked at one after the
+    other, so that it takes the longer, the rarer they are.
     """
     behind = wanted.behind
+    if everywhere:
+        cursor.execute(ONLY_IN_ORDER)
     statement = IN_ORDER.format(
         behind=behind.sql,
         order=wanted.order,
-        looked_at=EDGE_MESSAGES,
+        looked_at="ALL" if everywhere else EDGE_MESSAGES,
         condition=wanted.condition.sql,
         limit=wanted.ask.limit + 1,
     )

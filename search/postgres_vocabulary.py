@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from history.db import Cursor
-from search.engine import EXPANSIONS, KNOWN_CHATS, Scope
+from search.engine import EXACT_HITS, EXPANSIONS, KNOWN_CHATS, Scope
 from search.postgres_page import count_up
 from search.postgres_query import Lexemes
 from search.postgres_tables import kept_near_numbers, near_numbers, quoted
@@ -55,7 +55,7 @@ def are_frequent(cursor: Cursor, query: Query, count: int) -> bool:
 
 def known_total(cursor: Cursor, query: Query, scope: Scope) -> int | None:
     """In how many messages the only word of a search of everything is, without looking at them. Null for another
-    search.
+    search, and where too many have only another form of it.
     """
     match query:
         case Query(
@@ -66,7 +66,8 @@ def known_total(cursor: Cursor, query: Query, scope: Scope) -> int | None:
             total = frequencies(cursor, [term]).get(term, 0)
             if also:
                 others = " | ".join(map(quoted, also))
-                total += count_up(cursor, Lexemes(f"({others}) & !{quoted(term)}").condition())
+                counted = count_up(cursor, Lexemes(f"({others}) & !{quoted(term)}").condition())
+                return total + counted if counted <= EXACT_HITS else None
             return total
     return None
 

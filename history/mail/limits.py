@@ -9,9 +9,11 @@ from history.db import Driver
 from history.times import DAY_MS, HOUR_MS
 
 COUNTED = "SELECT COUNT(*) FROM outbox_item WHERE created_ms > ? AND state NOT IN ('cancelled', 'held')"
-TO_ADDRESS = f"{COUNTED} AND recipient_hash = ? AND proof = 'typed'"
-FROM_NETWORK = f"{COUNTED} AND network = ? AND proof = 'typed'"
-IN_CHAT = f"{COUNTED} AND chat_pk = ? AND kind <> 'away'"
+TO_ADDRESS = f"{COUNTED} AND recipient_hash = ? AND proof = 'typed' AND kind <> 'code'"
+FROM_NETWORK = f"{COUNTED} AND network = ? AND proof = 'typed' AND kind <> 'code'"
+IN_CHAT = f"{COUNTED} AND chat_pk = ? AND kind NOT IN ('away', 'code')"
+CODES_IN_CHAT = f"{COUNTED} AND chat_pk = ? AND kind = 'code'"
+CODES_TO_ADDRESS = f"{COUNTED} AND recipient_hash = ? AND kind = 'code'"
 AWAY_IN_CHAT = f"{COUNTED} AND chat_pk = ? AND kind = 'away'"
 
 PREFIX_BITS = {4: 24, 6: 48}
@@ -21,12 +23,15 @@ PREFIX_BITS = {4: 24, 6: 48}
 @dataclass(frozen=True, slots=True)
 class MailLimits:
     """Mails a day to an address that nothing proves; mails a day to such addresses that customers of one network
-    cause; mails an hour about one chat, and away mails a day, to whomever."""
+    cause; mails an hour about one chat, and away mails a day, to whomever. Codes, for which whoever has a link can
+    ask, are counted by themselves, so that they take no other mail's place: an hour in a chat, a day to an address."""
 
     to_address: int = 2
     from_network: int = 20
     in_chat: int = 5
     away_in_chat: int = 6
+    codes_in_chat: int = 3
+    codes_to_address: int = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,14 @@ def limit_reached(driver: Driver, limits: MailLimits, cause: Cause, now_ms: int)
         return int(row[0]) if row else 0
 
     day_ago, hour_ago = now_ms - DAY_MS, now_ms - HOUR_MS
+    if cause.kind == "code":
+        in_chat, to_address = (
+            (CODES_IN_CHAT, hour_ago, cause.chat_pk),
+            (CODES_TO_ADDRESS, day_ago, cause.recipient_hash),
+        )
+        if count(*in_chat) >= limits.codes_in_chat or count(*to_address) >= limits.codes_to_address:
+            return "There were enough codes; please wait a while"
+        return None
     if cause.kind == "away":
         if count(AWAY_IN_CHAT, day_ago, cause.chat_pk) >= limits.away_in_chat:
             return "There were enough mails about unread answers in this chat today"

@@ -208,5 +208,5 @@ def test_a_network_is_a_part_of_an_address_that_says_where_somebody_is(address: 
 
 
 def test_the_usual_limits_are_those_of_the_design() -> None:
-    assert MailLimits() == MailLimits(to_address=2, from_network=20, in_chat=5, away_in_chat=6)
+    assert MailLimits() == MailLimits(2, 20, in_chat=5, away_in_chat=6, codes_in_chat=3, codes_to_address=6)
     assert MailLimits() != NO_LIMITS

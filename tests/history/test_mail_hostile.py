@@ -255,8 +255,11 @@ def test_of_what_nothing_is_heard_the_same_bytes_go_out_once_more(scene: Scene) 
     assert resolve(scene, after_ms=EVIDENCE_MS - 1).state == "uncertain"
     assert resolve(scene, after_ms=EVIDENCE_MS).state == "ready"
     scene.does(scene.customer, "rate", score=5)
+    for _ in range(2):
+        (claim,) = scene.claims(at_ms=now_ms() + 2 * EVIDENCE_MS)
+        assert claim.body == b"mail"
+        assert scene.gives_back(claim), "the store was busy before the fence"
     (claim,) = scene.claims(at_ms=now_ms() + 2 * EVIDENCE_MS)
-    assert claim.body == b"mail"
     assert scene.fence(claim, head=1), "the same bytes, whatever has been said meanwhile"
     scene.writer.write(lambda t: outbox.settle(t, claim, CUT_AFTER_THE_DOT, t.now_ms, 0))
     assert resolve(scene, after_ms=2 * EVIDENCE_MS).state == "uncertain", "once more is not twice more"

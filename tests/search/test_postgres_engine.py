@@ -123,3 +123,20 @@ def test_what_is_found_too_often_to_be_gathered_is_looked_for_among_the_newest(
     assert found("coat", Ask("best", limit=2)) == (7, None, True, [7, 6])
     assert found("coat", Ask(limit=2, collapse=True)) == (7, None, True, [7, 6])
     assert found("coat -hat", Ask(limit=2, collapse=True)) == (3, None, True, [7, 6])
+
+
+def test_the_pages_of_what_is_found_too_often_go_on_to_the_last_one(
+    engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.postgres_engine.EXACT_HITS", 3)
+    monkeypatch.setattr("search.postgres_page.EXACT_HITS", 3)
+    monkeypatch.setattr("search.postgres_page.EDGE_MESSAGES", 2)
+    engine.commit([message(seq, "coat" if seq < 7 else "hat", chat=seq) for seq in range(1, 13)])
+    for text in ("coat", "coat -scarf"):
+        pages: list[list[int]] = []
+        cursor: str | None = None
+        while cursor or not pages:
+            hits = engine.search(parse(text, START_MS, "c1"), EVERYTHING, Ask("new", cursor, limit=2))
+            pages.append([hit.key.seq for hit in hits.items])
+            cursor = hits.next
+        assert pages == [[6, 5], [4, 3], [2, 1]]
