@@ -256,9 +256,9 @@ def all_hits(cursor: Cursor, wanted: Wanted, query: Query, scope: Scope) -> Hits
     known = None if ask.facets else known_total(cursor, query, scope)
     in_order = ask.sort != "best" and not ask.collapse
     rows = []
-    if in_order and are_frequent(cursor, query, number_of_messages(cursor)):
+    if in_order and not ask.facets and are_frequent(cursor, query, number_of_messages(cursor)):
         rows = rows_in_order(cursor, wanted, everywhere=False)
-    if len(rows) > ask.limit and not ask.facets:
+    if len(rows) > ask.limit:
         total = count_up(cursor, wanted.condition) if known is None else known
         is_counted = known is not None or total <= EXACT_HITS
         return replace(page_of(rows, ask), total=total if is_counted else EXACT_HITS, partial=not is_counted)
@@ -270,7 +270,7 @@ def all_hits(cursor: Cursor, wanted: Wanted, query: Query, scope: Scope) -> Hits
     if not hits.partial:
         return hits
     if in_order:
-        page = page_of(rows if len(rows) > ask.limit else rows_in_order(cursor, wanted, everywhere=True), ask)
+        page = page_of(rows_in_order(cursor, wanted, everywhere=True), ask)
     else:
         page = hits_in(cursor, wanted, wanted.edge)
     return replace(hits, items=page.items, next=page.next)
