@@ -107,7 +107,9 @@ class Beginning(SQLModel, table=True):
 class Thread(SQLModel, table=True):
     """One sitting inside a chat, from start or reopen to close."""
 
-    __table_args__ = (Index("thread_rated", "score", sqlite_where=text(RATED), postgresql_where=text(RATED)),)
+    __table_args__ = (
+        Index("thread_rated", "score", "chat_pk", sqlite_where=text(RATED), postgresql_where=text(RATED)),
+    )
 
     chat_pk: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="chat.pk")
     number: int = Field(primary_key=True)
@@ -127,10 +129,11 @@ class Thread(SQLModel, table=True):
 class Participant(SQLModel, table=True):
     """A person's place in one chat. `id` is made from chat and person, so it is known before the row is there."""
 
+    __table_args__ = (Index("participant_in_chats", "role", "person_id", "chat_pk"),)
     id: str = Field(primary_key=True)
     chat_pk: int = Field(sa_type=BigInteger, foreign_key="chat.pk", index=True)
     role: str
-    person_id: str = Field(index=True)
+    person_id: str
     """the customer's or the agent's id"""
     name: str
     read: int = Field(default=0, sa_type=BigInteger)

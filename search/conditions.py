@@ -27,10 +27,20 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*")
 NAMES_COMPARED = 20_000
 """So many names, those of the newest people, are compared one by one at most."""
 
+NAMES_SECONDS = SEARCH_SECONDS / 3
 CLOCK_EVERY = 1000
 """How many names are compared between two looks at the clock."""
 
-NAMES_OF_SIGNS = {"sqlite": "name GLOB '*[^ -~]*'", "postgresql": "name ~ '[^ -~]'"}
+PLAIN = {
+    "sqlite": f"(name NOT GLOB '*[^a-zA-Z0-9 ]*' AND length(name) <= {WORD_LETTERS})",
+    "postgresql": f"(name !~ '[^a-zA-Z0-9 ]' AND length(name) <= {WORD_LETTERS})",
+}
+"""Names whose words SQL can tell by the blanks around them."""
+
+OTHER = {
+    "sqlite": "length(name) <> length(CAST(name AS BLOB))",
+    "postgresql": "length(name) <> octet_length(name)",
+}
 """Names that SQL cannot compare as the tokenizer does: accents, other scripts."""
 
 STATES = {
@@ -40,7 +50,9 @@ STATES = {
 }
 TOOK_PART = "c.pk IN (SELECT chat_pk FROM participant WHERE role = 'agent' AND person_id IN_LIST)"
 RATED = "c.pk IN (SELECT chat_pk FROM thread WHERE score = ?)"
-SPEAKS = "c.customer_id IN (SELECT id FROM customer WHERE lower(locale) = ? OR lower(locale) LIKE ?)"
+SPEAKERS = "FROM customer WHERE lower(locale) = ? OR lower(locale) LIKE ?"
+SPEAKS = f"c.customer_id IN (SELECT id {SPEAKERS})"
+ARE_MOST = f"SELECT 2 * count(*) > (SELECT count(*) FROM customer) {SPEAKERS}"  # noqa: S608
 
 
 @dataclass(slots=True)
@@ -68,7 +80,7 @@ def resolve(driver: Driver, viewer: Viewer, query: Query) -> tuple[Query, bool]:
     """The query with each condition on chats as the chats that meet it; and whether some chats may be missing, as
     there was no time to compare all names.
     """
-    asker = Asker(driver, viewer, time.monotonic() + SEARCH_SECONDS)
+    asker = Asker(driver, viewer, time.monotonic() + NAMES_SECONDS)
     where = AllOf(tuple(resolved(asker, clause) for clause in query.where.clauses))
     return replace(query, where=where), asker.cut
 
@@ -112,7 +124,13 @@ def chat(asker: Asker, value: str) -> Clause:
 
 def language(asker: Asker, value: str) -> Clause:
     tag = value.lower().replace("_", "-")
-    return asker.chats(SPEAKS, tag, f"{tag}-%") if LANGUAGE.fullmatch(tag) else NOTHING
+    if not LANGUAGE.fullmatch(tag):
+        return NOTHING
+    forms = tag, f"{tag}-%"
+    [(are_most,)] = asker.driver.rows(ARE_MOST, *forms)
+    if are_most:  # the chats of the others are sooner told
+        return Not(asker.chats(f"NOT {SPEAKS}", *forms))
+    return asker.chats(SPEAKS, *forms)
 
 
 def rating(asker: Asker, value: str) -> Clause:
@@ -134,18 +152,26 @@ def people(asker: Asker, table: str, name: str) -> list[str]:
     wanted = name_parts(name)
     if not wanted:
         return []
-    longest = max(wanted, key=len)  # letters and digits only, so nothing in it is a wildcard
     driver = asker.driver
-    alike = driver.rows(f"SELECT id, name FROM {table} WHERE lower(name) LIKE ?", f"%{longest}%")  # noqa: S608
-    found = [id for id, name in alike if has_words(name, longest, wanted)]
-    others = f"SELECT id, name FROM {table} WHERE {NAMES_OF_SIGNS[driver.dialect]} ORDER BY created_ms DESC LIMIT ?"  # noqa: S608
-    for number, (id, name) in enumerate(driver.rows(others, NAMES_COMPARED), 1):
+    is_plain, is_other = PLAIN[driver.dialect], OTHER[driver.dialect]
+    has_all = " AND ".join(["' ' || lower(name) || ' ' LIKE ?"] * len(wanted))
+    # They are letters and digits only, so nothing in them is a wildcard.
+    plain = driver.rows(f"SELECT id FROM {table} WHERE {has_all} AND {is_plain}", *(f"% {word} %" for word in wanted))  # noqa: S608
+    found = [id for (id,) in plain]
+    longest = max(wanted, key=len)
+    others = driver.rows(
+        f"SELECT id, name FROM {table} WHERE {is_other} OR (lower(name) LIKE ? AND NOT {is_plain}) "  # noqa: S608
+        "ORDER BY created_ms DESC LIMIT ?",
+        f"%{longest}%",
+        NAMES_COMPARED,
+    )
+    for number, (id, name) in enumerate(others, 1):
         if number == NAMES_COMPARED or (number % CLOCK_EVERY == 0 and time.monotonic() > asker.until):
             asker.cut = True
             break
         if has_words(name, longest, wanted):
             found.append(id)
-    return list(dict.fromkeys(found))
+    return found
 
 
 def has_words(name: str, longest: str, wanted: frozenset[str]) -> bool:

@@ -36,10 +36,9 @@ class Token(NamedTuple):
 
 
 # Letters that belong together when they are folded: decomposed Hangul, kana with a sound mark.
-PIECE = re.compile(
-    "[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|[\u3041-\u30ff][\u3099\u309a]|[\uff66-\uff9d][\uff9e\uff9f]|.",
-    re.DOTALL,
-)
+COMPOSED = "[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|[\u3041-\u30ff][\u3099\u309a]|[\uff66-\uff9d][\uff9e\uff9f]"
+HAS_COMPOSED = re.compile(COMPOSED)
+PIECE = re.compile(f"{COMPOSED}|.", re.DOTALL)
 
 # Each letter of the folded text has a class, and the pattern below runs over the classes.
 LETTER, DIGIT, PAIRED, SIGN, REGION, HYPHEN, JOINER, OTHER = "wdcer-. "
@@ -110,6 +109,10 @@ def fold(text: str) -> tuple[str, Sequence[int] | None]:
     """
     if text.isascii():
         return text.lower(), None
+    if not HAS_COMPOSED.search(text):
+        at_once = text.translate(FOLDED)
+        if FOLDED.uneven.isdisjoint(text):
+            return at_once, None
     folded: list[str] = []
     origin: list[int] = []
     for match in PIECE.finditer(text):
@@ -117,6 +120,28 @@ def fold(text: str) -> tuple[str, Sequence[int] | None]:
         folded.append(letters)
         origin += [match.start()] * len(letters)
     return "".join(folded), [*origin, len(text)]
+
+
+class Folded(dict[int, str]):
+    """What each letter becomes, for `str.translate`; learnt when it is first seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.uneven: set[str] = set()
+        """Letters that do not become exactly one."""
+
+    def __missing__(self, code: int) -> str:
+        if len(self) >= CACHED_LETTERS:
+            self.clear()
+        letter = chr(code)
+        folded = fold_piece(letter)
+        if len(folded) != 1:
+            self.uneven.add(letter)  # before another thread can use what is learnt
+        self[code] = folded
+        return folded
+
+
+FOLDED = Folded()
 
 
 @lru_cache(CACHED_LETTERS)

@@ -22,6 +22,8 @@ CONDITIONS = {
     "(agent:bob OR is:waiting) -rating:4": {"closed", "waiting"},
     "customer:ann": {"active", "closed"},
     "customer:ANN -customer:miller": {"active"},
+    "customer:kathrin": {"closed"},
+    "customer:kat": set(),
     "customer:almeida": {"waiting"},
     "customer:Zoe": {"waiting"},
     "customer:林小明": {"rated"},
@@ -45,7 +47,7 @@ def test_a_condition_finds_the_chats_that_meet_it(any_office: Office) -> None:
     ada, bob = office.hires("Ada Lund"), office.hires("Bob O'Hara")
     office.starts("coat waiting", "Zoë Älmeida", "de-AT")
     office.answers(office.starts("coat active", "Ann Smith", "en-GB"), "an answer", ada)
-    closed = office.starts("coat closed", "Ann Miller", "en")
+    closed = office.starts("coat closed", "Ann-Kathrin Miller", "en")
     office.answers(closed, "another", bob)
     office.ends(agent_in(closed, bob))
     rated = office.starts("coat rated", "林小明", "zh-Hant-TW")
@@ -58,6 +60,26 @@ def test_a_condition_finds_the_chats_that_meet_it(any_office: Office) -> None:
         for condition in CONDITIONS
     }
     assert found == CONDITIONS
+
+
+def test_a_language_is_told_though_most_speak_it(any_office: Office) -> None:
+    any_office.starts("coat one", locale="en-GB")
+    mine = any_office.starts("coat two", locale="en")
+    any_office.starts("coat three", locale="de")
+    assert set(any_office.finds(AGENT, "coat lang:en")) == {"coat one", "coat two"}
+    assert any_office.finds(AGENT, "coat -lang:en") == ["coat three"]
+    assert any_office.finds(viewer_of(mine), "coat lang:en") == ["coat two"]
+    assert any_office.finds(viewer_of(mine), "coat -lang:en") == []
+
+
+def test_a_name_is_compared_by_all_of_its_words(any_office: Office) -> None:
+    """However long they are, or how written."""
+    any_office.starts("coat long", f"{'o' * 70} Ann")
+    any_office.starts("coat wide", "ÁNN Lund")
+    any_office.starts("coat other", "Anna Ann-Lund2")
+    assert any_office.finds(AGENT, f"coat customer:{'o' * 70}") == ["coat long"]
+    assert set(any_office.finds(AGENT, "coat customer:ann")) == {"coat long", "coat wide", "coat other"}
+    assert any_office.finds(AGENT, "coat customer:lund") == ["coat wide"]
 
 
 def test_a_chat_is_known_by_its_id_and_by_the_beginning_of_it(any_office: Office) -> None:

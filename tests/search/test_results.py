@@ -115,6 +115,9 @@ def test_facets_count_all_that_was_found(any_office: Office) -> None:
     assert facet(office, AGENT, "coat", "channel") == {"Web": 105}
     assert sum(facet(office, AGENT, "coat", "month").values()) == 105
     assert facet(office, AGENT, "which", "agent") == {"Ada": 30, "Bob": 15}
+    assert facet(office, AGENT, '"coat 27"', "agent") == {"Ada": 1, "Bob": 1}  # in few of all chats
+    assert facet(office, AGENT, '"coat 27"', "rating") == {"4": 1}
+    assert facet(office, AGENT, '"coat 28"', "rating") == {}
 
 
 def test_facets_tell_a_customer_of_own_chats_only(office: Office) -> None:
