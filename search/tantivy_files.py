@@ -5,7 +5,6 @@ of them when it opens an index. Called by `tantivy_engine.py`, before tantivy re
 import json
 import struct
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 META_FILE = "meta.json"
@@ -18,6 +17,9 @@ TAIL = struct.Struct("<II")
 
 TAIL_NUMBER = 1337
 
+COUNT = struct.Struct("<I")
+"""How many documents a file of deletes covers, at its beginning."""
+
 
 def check_files(folder: Path) -> None:
     """Raises FileNotFoundError if there is no index, or a file is missing; ValueError or LookupError if one is not as
@@ -25,16 +27,22 @@ def check_files(folder: Path) -> None:
     """
     meta = json.loads((folder / META_FILE).read_bytes())
     for segment in meta["segments"]:
-        for name in names_of(segment):
-            check_file(folder / name)
+        name = str(segment["segment_id"]).replace("-", "")
+        for part in PARTS:
+            check_file(folder / f"{name}.{part}")
+        if segment["deletes"]:
+            check_deletes(folder / f"{name}.{segment['deletes']['opstamp']}.del", segment["max_doc"])
 
 
-def names_of(segment: dict[str, object]) -> Iterator[str]:
-    name = str(segment["segment_id"]).replace("-", "")
-    yield from (f"{name}.{part}" for part in PARTS)
-    deletes = segment["deletes"]
-    if isinstance(deletes, dict):
-        yield f"{name}.{deletes['opstamp']}.del"
+def check_deletes(path: Path, documents: int) -> None:
+    """tantivy takes from this file how many documents are left, so it alone tells whether the table of contents has
+    the number of all that there were.
+    """
+    check_file(path)
+    with path.open("rb") as file:
+        (covered,) = COUNT.unpack(file.read(COUNT.size))
+    if covered != documents:
+        raise ValueError(f"{path.name} is of {covered} documents, not {documents}")
 
 
 def check_file(path: Path) -> None:

@@ -51,6 +51,25 @@ def test_an_altered_a_missing_and_a_truncated_file_are_noticed(tmp_path: Path) -
         )
 
 
+def test_another_number_in_the_table_of_contents_is_noticed_or_changes_nothing(tmp_path: Path) -> None:
+    with tantivy(tmp_path) as engine:
+        engine.commit([message(number, "coat" + " tea" * number) for number in range(1, 20)])
+        engine.commit([message(20, "hat")], [message(number, "coat").key for number in range(5)])
+    contents = tmp_path / META_FILE
+    whole = contents.read_bytes()
+    query, ask = parse("coat sort:best", START_MS, "c1"), Ask("best", facets=True)
+    with closing(TantivyEngine(tmp_path)) as engine:
+        edition, hits = engine.check(), engine.search(query, EVERYTHING, ask)
+        places = [at for at, letter in enumerate(whole) if chr(letter).isdigit()]
+        noticed = 0
+        for at in places:
+            contents.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+            found = engine.check()
+            noticed += found is None
+            assert found is None or (found == edition and engine.search(query, EVERYTHING, ask) == hits), at
+    assert noticed > len(places) / 2
+
+
 def test_an_index_of_another_format_is_not_used(engine: TantivyEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("search.tantivy_documents.FORMAT", "another")
     assert engine.check() is None
