@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from history import journal, outbox
 from history.access import Place
 from history.chats import Act, Send
-from history.db import Store
+from history.db import Store, Transaction
 from history.events import canonical
 from history.mail.limits import MailLimits
 from history.mail.tables import Attempt, OutboxItem
@@ -46,8 +46,8 @@ class Scene:
         new = NewChat(name, email, "en", time_zone, None, None, first, network)
         customer_id = self.writer.write(lambda t: new_customer(t, new))
         self.customer, _ = self.writer.write(lambda t: start_chat(t, self.policy, customer_id, name, new))
-        self.chat_pk, chat_id = self.customer.chat_pk, self.customer.chat_id
-        self.agent = Place(self.chat_pk, chat_id, participant_id(chat_id, "mira"), "agent", "Mira", "mira")
+        self.chat_pk = self.customer.chat_pk
+        self.agent = mira_in(self.customer)
 
     def proves_address(self) -> None:
         """The customer has shown that mails to the address arrive."""
@@ -69,6 +69,21 @@ class Scene:
         self.start(email=email, network=network)
         self.says(self.agent, "Here I am")
         self.does(self.agent, "close")
+
+    def closed_chats(self, count: int) -> None:
+        """So many whole threads at once, of as many customers."""
+
+        def ends(transaction: Transaction) -> None:
+            for _ in range(count):
+                customer_id = new_customer(transaction, new)
+                customer, _ = start_chat(transaction, self.policy, customer_id, new.name, new)
+                agent = mira_in(customer)
+                asks = Send(customer, self.id(), None, canonical({"text": "Hello?"}))
+                answers = Send(agent, self.id(), None, canonical({"text": "Here I am"}))
+                journal.apply(self.policy, transaction, [asks, answers, Act(agent, self.id(), "close", {})])
+
+        new = NewChat("Alex", ADDRESS, "en", "UTC", None, None, None)
+        self.writer.write(ends)
 
     def transcript(self, thread: int | None = None) -> Transcript:
         with self.store.reading() as driver:
@@ -109,3 +124,7 @@ def wait_until(condition: Callable[[], bool], patience_s: float = PATIENCE_S) ->
     while not condition():
         assert time.monotonic() < deadline, "it has not happened in time"
         time.sleep(0.01)
+
+
+def mira_in(place: Place) -> Place:
+    return Place(place.chat_pk, place.chat_id, participant_id(place.chat_id, "mira"), "agent", "Mira", "mira")
