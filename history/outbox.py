@@ -9,12 +9,10 @@ Called by `journal.py` and `mail/worker.py`. All functions work in the caller's 
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
-
-from sqlalchemy import ColumnElement, Row, case, select, update
-from sqlmodel import SQLModel
 
 from history.db import Driver, Transaction
 from history.mail import pauses
@@ -30,10 +28,6 @@ MOST_ATTEMPTS = 12
 RETRY_DELAYS_MS = (MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS, 60 * MINUTE_MS)
 LONGEST_DELAY_MS = 24 * HOUR_MS
 JITTER_PART = 0.2
-
-ITEM = SQLModel.metadata.tables["outbox_item"]
-CHAT = SQLModel.metadata.tables["chat"]
-PAUSE = SQLModel.metadata.tables["mail_pause"]
 
 OURS = (
     "id = ? AND lease_owner = ? AND (state IN ('started', 'uncertain') "
@@ -51,6 +45,24 @@ WANTED = (
     "AND participant.role = 'customer' AND participant.read < coalesce(?, outbox_item.upto_seq)) ELSE 1 = 1 END"
 )
 """The condition that an item's mail is to go out still, as the chat is now; for an away mail up to a seq."""
+
+RECOVER = (
+    "UPDATE outbox_item SET state = CASE WHEN state = 'started' THEN 'uncertain' WHEN attempts >= ? THEN 'dead' "
+    "ELSE 'ready' END, "
+    "reason = CASE WHEN state = 'started' THEN 'the worker was lost while sending' ELSE 'the worker was lost' END, "
+    "done_ms = CASE WHEN state = 'started' OR attempts >= ? THEN ? END "
+    "WHERE id IN (SELECT id FROM outbox_item WHERE state IN ('leased', 'started') AND lease_until_ms <= ? "
+    "FOR_UPDATE_SKIPPING)"
+)
+KEEP = (
+    "UPDATE outbox_item SET lease_until_ms = ? WHERE id IN (SELECT id FROM outbox_item "
+    "WHERE id IN_LIST AND lease_owner = ? AND state IN ('leased', 'started') FOR_UPDATE_SKIPPING)"
+)
+LEAVE = (
+    "UPDATE outbox_item SET state = 'ready', attempts = attempts - 1 WHERE id IN (SELECT id FROM outbox_item "
+    "WHERE lease_owner = ? AND state = 'leased' AND NOT id IN_LIST FOR_UPDATE_SKIPPING)"
+)
+"""What somebody else is changing at this moment is passed over."""
 
 UNSETTLED = "state IN ('leased', 'started', 'uncertain')"
 START = (
@@ -123,6 +135,13 @@ class Claim:
 
 
 CLAIMED = tuple(name for name in Claim.__dataclass_fields__ if name != "after_pause")
+CLAIM = (
+    "WITH due AS (SELECT id FROM outbox_item WHERE state = 'ready' AND due_ms <= ? "  # noqa: S608
+    "AND NOT EXISTS (SELECT 1 FROM mail_pause WHERE mail_pause.domain = outbox_item.domain AND until_ms > ?) "
+    "AND NOT domain IN_LIST ORDER BY due_ms LIMIT ? FOR_UPDATE_SKIPPING) "
+    "UPDATE outbox_item SET state = 'leased', lease_owner = ?, lease_until_ms = ?, attempts = attempts + 1 "
+    f"WHERE id IN (SELECT id FROM due) RETURNING due_ms, {', '.join(CLAIMED)}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,64 +197,31 @@ def health(driver: Driver, now_ms: int) -> Health:
     return Health(counts, max(0, now_ms - oldest_ms))
 
 
-def free(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The condition on an item that it fulfils another, and that nobody else is changing it at this moment."""
-    return ITEM.c.id.in_(select(ITEM.c.id).where(condition).correlate(None).with_for_update(skip_locked=True))
-
-
 def recover(transaction: Transaction, now_ms: int) -> None:
     """Takes items from workers whose lease ran out. What may have gone out is never sent again by itself."""
-    started, worn_out = ITEM.c.state == "started", ITEM.c.attempts >= MOST_ATTEMPTS
-    ran_out = ITEM.c.state.in_(["leased", "started"]) & (ITEM.c.lease_until_ms <= now_ms)
-    transaction.connection.execute(
-        update(ITEM)
-        .where(free(ran_out))
-        .values(
-            state=case((started, "uncertain"), (worn_out, "dead"), else_="ready"),
-            reason=case((started, "the worker was lost while sending"), else_="the worker was lost"),
-            done_ms=case((started | worn_out, now_ms), else_=None),
-        )
-    )
+    transaction.driver.run(RECOVER, MOST_ATTEMPTS, MOST_ATTEMPTS, now_ms, now_ms)
 
 
 def claim(
-    transaction: Transaction, owner: str, now_ms: int, limit: int, busy: Collection[str] = (), lease_ms: int = LEASE_MS
+    transaction: Transaction, owner: str, now_ms: int, limit: int, busy: Sequence[str] = (), lease_ms: int = LEASE_MS
 ) -> list[Claim]:
     """Up to `limit` due items, oldest first, leased to `owner`. Two workers never get the same one.
 
     Passes over domains that are paused, and those in `busy`. What nobody wants any more is settled on the way.
     """
-    if pauses.paused(transaction.driver, now_ms):
+    driver = transaction.driver
+    if pauses.paused(driver, now_ms):
         return []
-    resting = select(PAUSE.c.domain).where(PAUSE.c.domain == ITEM.c.domain, PAUSE.c.until_ms > now_ms).exists()
-    due = (
-        select(ITEM.c.id)
-        .where(ITEM.c.state == "ready", ITEM.c.due_ms <= now_ms, ~resting, ITEM.c.domain.not_in(busy))
-        .order_by(ITEM.c.due_ms)
-        .limit(limit)
-        .with_for_update(skip_locked=True)  # PostgreSQL; on SQLite the writer holds the only write lock
-        .cte("due")
-    )
-    rows = transaction.connection.execute(
-        update(ITEM)
-        .where(ITEM.c.id.in_(select(due.c.id)))
-        .values(
-            state="leased",
-            lease_owner=owner,
-            lease_until_ms=now_ms + lease_ms,
-            attempts=ITEM.c.attempts + 1,
-        )
-        .returning(ITEM)
-    )
-    rested = pauses.remembered(transaction.driver)
-    claims = [claim_of(row, rested) for row in sorted(rows, key=lambda row: row.due_ms)]
-    barred = suppressions(transaction.driver, [claim.recipient_hash for claim in claims], now_ms)
+    rows = driver.rows(CLAIM, now_ms, now_ms, driver.list_param(busy), limit, owner, now_ms + lease_ms)
+    rested = pauses.remembered(driver)
+    claims = [claim_of(row, rested) for _, *row in sorted(rows, key=itemgetter(0))]
+    barred = suppressions(driver, [claim.recipient_hash for claim in claims], now_ms)
     return [claim for claim in claims if is_wanted(transaction, claim, barred, now_ms)]
 
 
-def claim_of(row: Row[Any], rested: Collection[str]) -> Claim:
-    after_pause = row.domain in rested or pauses.EVERYTHING in rested
-    return Claim(**{name: getattr(row, name) for name in CLAIMED}, after_pause=after_pause)
+def claim_of(row: Sequence[Any], rested: Collection[str]) -> Claim:
+    values = dict(zip(CLAIMED, row, strict=True))
+    return Claim(**values, after_pause=values["domain"] in rested or pauses.EVERYTHING in rested)
 
 
 def is_wanted(transaction: Transaction, claim: Claim, barred: Mapping[tuple[str, str], str], now_ms: int) -> bool:
@@ -250,10 +236,9 @@ def is_wanted(transaction: Transaction, claim: Claim, barred: Mapping[tuple[str,
     return True
 
 
-def keep(transaction: Transaction, owner: str, ids: Collection[str], now_ms: int, lease_ms: int = LEASE_MS) -> None:
+def keep(transaction: Transaction, owner: str, ids: Sequence[str], now_ms: int, lease_ms: int = LEASE_MS) -> None:
     """A sign of life: these items stay the worker's."""
-    mine = ITEM.c.id.in_(ids) & (ITEM.c.lease_owner == owner) & ITEM.c.state.in_(["leased", "started"])
-    transaction.connection.execute(update(ITEM).where(free(mine)).values(lease_until_ms=now_ms + lease_ms))
+    transaction.driver.run(KEEP, now_ms + lease_ms, transaction.driver.list_param(ids), owner)
 
 
 def start(transaction: Transaction, claim: Claim, rendered: Rendered, now_ms: int, lease_ms: int = LEASE_MS) -> bool:
@@ -293,10 +278,9 @@ def give_back(transaction: Transaction, claim: Claim, now_ms: int) -> bool:
     return changed(transaction, GIVE_BACK, None, None, now_ms, *ours(claim))
 
 
-def leave(transaction: Transaction, owner: str, but: Collection[str] = ()) -> None:
+def leave(transaction: Transaction, owner: str, but: Sequence[str] = ()) -> None:
     """A worker that ends gives back what it has not begun, except for these items."""
-    mine = (ITEM.c.lease_owner == owner) & (ITEM.c.state == "leased") & ITEM.c.id.not_in(but)
-    transaction.connection.execute(update(ITEM).where(free(mine)).values(state="ready", attempts=ITEM.c.attempts - 1))
+    transaction.driver.run(LEAVE, owner, transaction.driver.list_param(but))
 
 
 def settle(transaction: Transaction, claim: Claim, result: Result, now_ms: int, jitter: float) -> bool:

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from history.access import is_erased
@@ -17,6 +18,11 @@ from history.db import Driver, Transaction
 from history.errors import Erased, NotFound
 
 RANDOM_LETTERS, MAC_LETTERS = 20, 6
+MAC_BYTES = 5
+"""What the letters of a MAC are made of, five bits each."""
+
+LETTERS = b"abcdefghijklmnopqrstuvwxyz234567" * 8
+"""A letter for each byte, none of them more often than another."""
 
 TOKEN_PLACE = "{token}"  # noqa: S105  (the place, not a token)
 TOKEN = re.compile(rf"(?<![a-z0-9])[a-z2-7]{{{RANDOM_LETTERS + MAC_LETTERS}}}(?![a-z0-9])")
@@ -70,14 +76,15 @@ def check_pattern(pattern: str) -> None:
         raise ValueError("must be an address such as r+{token}@reply.example.com")
 
 
-def make_reply_address(transaction: Transaction, addresses: MailAddresses, item_id: str) -> str:
-    """A new address that answers the outbox item. Empty where answers by mail are off."""
+def make_reply_addresses(transaction: Transaction, addresses: MailAddresses, item_ids: Sequence[str]) -> list[str]:
+    """A new address for each outbox item, which answers it. Empty ones where answers by mail are off."""
     if not addresses.reply:
-        return ""
-    part = random_letters(RANDOM_LETTERS)
-    token = part + mac(addresses.keys[0], part)
-    transaction.driver.run(ADD_REPLY, token_hash(token), transaction.now_ms, item_id)
-    return addresses.reply.replace(TOKEN_PLACE, token)
+        return [""] * len(item_ids)
+    parts = [random_letters(RANDOM_LETTERS) for _ in item_ids]
+    tokens = [part + mac(addresses.keys[0], part) for part in parts]
+    rows = [(token_hash(token), transaction.now_ms, id) for token, id in zip(tokens, item_ids, strict=True)]
+    transaction.driver.run_many(ADD_REPLY, rows)
+    return [addresses.reply.replace(TOKEN_PLACE, token) for token in tokens]
 
 
 def reply_token_in(addresses: MailAddresses, address: str) -> str | None:
@@ -124,13 +131,13 @@ def tokens_in(address: str) -> list[str]:
 
 
 def random_letters(count: int) -> str:
-    return base64.b32encode(secrets.token_bytes(count)).decode().lower()[:count]
+    return secrets.token_bytes(count).translate(LETTERS).decode()
 
 
 def mac(key: str, part: str) -> str:
     """The letters behind the random ones."""
     digest = hmac.digest(key.encode(), f"stillhere.reply:{part}".encode(), "sha256")
-    return base64.b32encode(digest).decode().lower()[:MAC_LETTERS]
+    return base64.b32encode(digest[:MAC_BYTES]).decode().lower()[:MAC_LETTERS]
 
 
 def token_hash(token: str) -> str:

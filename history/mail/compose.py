@@ -8,10 +8,11 @@ import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from email_validator import EmailNotValidError, validate_email
+from jinja2 import Template
 
 from history.errors import Invalid
 from history.mail.headers import header_block, header_text, mailbox
@@ -128,4 +129,10 @@ def shortened(letter: Letter) -> Iterator[list[Block]]:
 
 
 def html_of(letter: Letter, blocks: list[Block]) -> str:
-    return TEMPLATES.get_template("letter.html").render(letter=letter, language=letter.layout.language, blocks=blocks)
+    return template().render(letter=letter, language=letter.layout.language, blocks=blocks)
+
+
+@cache
+def template() -> Template:
+    """The page, compiled; that takes as long as fifty mails."""
+    return TEMPLATES.get_template("letter.html")

@@ -96,16 +96,21 @@ class Letter:
     @property
     def subject(self) -> str:
         """At most SUBJECT_LETTERS long: of a long brand the end is left out."""
-        too_long = len(self.say("subject")) - SUBJECT_LETTERS
+        subject = self.say("subject")
+        too_long = len(subject) - SUBJECT_LETTERS
         if too_long <= 0:
-            return self.say("subject")
+            return subject
         return replace(self, brand=self.brand_line[: -too_long - 1].rstrip() + "…").say("subject")
 
     def say(self, key: str, **values: str | int) -> str:
         """A sentence of this kind of mail, or of all kinds."""
         language, own = self.layout.language, f"{self.kind}_{key}"
-        known = {"brand": self.layout.isolated(self.brand_line), "date": self.date}
-        return language.say(own if own in language.sentences else f"mail_{key}", **{**known, **values})
+        return language.say(own if own in language.sentences else f"mail_{key}", **(self.known | values))
+
+    @cached_property
+    def known(self) -> dict[str, str | int]:
+        """What any sentence may name."""
+        return {"brand": self.layout.isolated(self.brand_line), "date": self.date}
 
     @cached_property
     def date(self) -> str:
@@ -151,7 +156,7 @@ class Letter:
         messages = sum(entry.kind == "message" for entry in self.entries)
         return [self.date, people, say("length", count=messages), zone]
 
-    @property
+    @cached_property
     def link_notes(self) -> list[str]:
         """What stands under the button, or the code."""
         if self.code:
@@ -160,7 +165,7 @@ class Letter:
         note = self.say("link", date=self.layout.time.date(until)) if until else self.say("link_plain")
         return [note, self.say("reply")] if self.reply_address and self.tells_of_chat else [note]
 
-    @property
+    @cached_property
     def footer(self) -> list[Note]:
         notes = [Note(self.say("why", recipient=self.layout.isolated(one_line(self.recipient))))]
         if not self.reply_address and self.tells_of_chat:

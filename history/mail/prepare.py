@@ -1,33 +1,26 @@
 """From a claimed outbox item to its letter: the addresses and links that it is to carry, and the chat as it is.
 
-Called by the worker: `prepare` inside the transaction that claims, `letter_of` in one snapshot of the record.
+Called by the worker: `prepare` inside the transaction that claims, `letter_of` with what `background.py` has read.
 """
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from history.db import Driver, Transaction
-from history.mail.addresses import MailAddresses, make_reply_address
+from history.db import Transaction
+from history.mail.addresses import MailAddresses, make_reply_addresses
+from history.mail.background import Background
 from history.mail.letter import Kind, Letter
-from history.outbox import Claim, was_too_large
-from history.transcript import Transcript, load_transcript
+from history.outbox import Claim
 
 MakeWay = Callable[[Transaction, str, str], str]
 """(transaction, chat id, customer id) -> what opens the chat on any device: a URL, or a code."""
 
-WHOSE = "SELECT c.id, c.customer_id, u.email FROM chat c JOIN customer u ON u.id = c.customer_id WHERE c.pk = ?"
+WHOSE = (
+    "SELECT c.pk, c.id, c.customer_id, u.email FROM chat c JOIN customer u ON u.id = c.customer_id WHERE c.pk IN_LIST"
+)
 KEEP_SECRET = "UPDATE outbox_item SET secret_hash = ? WHERE id = ?"  # noqa: S105
-SENT_BEFORE = (
-    "SELECT kind, message_id, recipient_hash FROM outbox_item "
-    "WHERE chat_pk = ? AND state = 'sent' AND kind NOT IN ('confirm', 'code') AND id <> ? ORDER BY done_ms DESC LIMIT ?"
-)
-ANSWERED = (
-    "SELECT message_id FROM mail_inbound WHERE chat_pk = ? AND verdict = 'answer' AND message_id <> '' "
-    "ORDER BY received_ms DESC LIMIT 1"
-)
-READ = "SELECT read FROM participant WHERE chat_pk = ? AND role = 'customer' ORDER BY joined_ms LIMIT 1"
 
 REFERENCES = 10
 """How many mails of the chat a mail refers to."""
@@ -62,9 +55,20 @@ class Secrets:
     code: str = ""
 
 
-def prepare(transaction: Transaction, claim: Claim, house: House) -> Secrets:
-    """Makes the mail's secrets; their hashes are stored."""
-    chat_id, customer_id, own_address = transaction.driver.row(WHOSE, claim.chat_pk) or ("", "", None)
+def prepare(transaction: Transaction, claims: Sequence[Claim], house: House) -> list[Secrets]:
+    """Makes the secrets of each mail, in their order; their hashes are stored."""
+    driver = transaction.driver
+    whose = {row[0]: row[1:] for row in driver.rows(WHOSE, driver.list_param([claim.chat_pk for claim in claims]))}
+    tellers = [claim.id for claim in claims if claim.kind not in {"confirm", "code"}]
+    replies = dict(zip(tellers, make_reply_addresses(transaction, house.addresses, tellers), strict=True))
+    return [secrets_of(transaction, claim, whose[claim.chat_pk], replies.get(claim.id, ""), house) for claim in claims]
+
+
+def secrets_of(
+    transaction: Transaction, claim: Claim, whose: tuple[str, str, str | None], reply_address: str, house: House
+) -> Secrets:
+    """`whose` is the chat's id, its customer's, and the customer's own address."""
+    chat_id, customer_id, own_address = whose
     secret = secrets.token_urlsafe(24)
     if claim.kind in {"away", "confirm"}:
         transaction.driver.run(KEEP_SECRET, hashlib.sha256(secret.encode()).hexdigest(), claim.id)
@@ -75,18 +79,18 @@ def prepare(transaction: Transaction, claim: Claim, house: House) -> Secrets:
     is_own = claim.recipient == own_address
     return Secrets(
         resume_url=house.make_link(transaction, chat_id, customer_id) if is_own else f"{house.public_url}/chat",
-        reply_address=make_reply_address(transaction, house.addresses, claim.id),
+        reply_address=reply_address,
         mute_url=f"{house.public_url}/mail/mute/{secret}" if claim.kind == "away" else "",
     )
 
 
-def letter_of(driver: Driver, claim: Claim, its: Secrets, house: House, now_ms: int) -> Letter:
-    """The item as a letter, about the chat as this snapshot has it. Raises Unwanted for an away mail without news."""
-    transcript = load_transcript(driver, claim.chat_pk)
-    seen = seen_upto(driver, claim, transcript)
+def letter_of(claim: Claim, its: Secrets, about: Background, house: House, now_ms: int) -> Letter:
+    """The item as a letter. Raises Unwanted for an away mail without news."""
+    transcript = about.transcript
+    seen = seen_upto(claim, about)
     if seen is None and claim.kind == "away":
         raise Unwanted("it was read")
-    before = driver.rows(SENT_BEFORE, claim.chat_pk, claim.id, REFERENCES)
+    before = about.sent[:REFERENCES]
     return Letter(
         transcript=transcript,
         recipient=claim.recipient,
@@ -100,11 +104,11 @@ def letter_of(driver: Driver, claim: Claim, its: Secrets, house: House, now_ms: 
         now_ms=now_ms,
         kind=kind_of(claim),
         reply_address=its.reply_address,
-        references=references(driver, claim, transcript.chat_id, [row[1] for row in before], house.domain),
+        references=references(claim, about, house.domain),
         own_words=claim.proof != "typed",
         new_since=seen or 0,
-        is_update=any(kind != "away" and recipient == claim.recipient_hash for kind, _, recipient in before),
-        is_brief=claim.attempts > 1 and was_too_large(driver, claim.id),
+        is_update=any(mail.kind != "away" and mail.recipient_hash == claim.recipient_hash for mail in before),
+        is_brief=about.was_too_large,
         mute_url=its.mute_url,
         code=its.code,
         postal_address=house.postal_address,
@@ -119,24 +123,23 @@ def kind_of(claim: Claim) -> Kind:
     raise ValueError(f"There are no mails of kind {claim.kind}")
 
 
-def references(driver: Driver, claim: Claim, chat_id: str, newest_first: list[str], domain: str) -> tuple[str, ...]:
+def references(claim: Claim, about: Background, domain: str) -> tuple[str, ...]:
     """The chat's mail thread: a root that is never sent, what was sent, and what the customer answered last."""
     if claim.kind in {"confirm", "code"}:
         return ()
-    root = f"<chat.{hashlib.sha256(chat_id.encode()).hexdigest()[:20]}@{domain}>"
-    answer = driver.row(ANSWERED, claim.chat_pk)
-    return (root, *reversed(newest_first), *(answer or ()))
+    root = f"<chat.{hashlib.sha256(about.transcript.chat_id.encode()).hexdigest()[:20]}@{domain}>"
+    sent = (mail.message_id for mail in reversed(about.sent[:REFERENCES]))
+    return (root, *sent, *([about.answered] if about.answered else []))
 
 
-def seen_upto(driver: Driver, claim: Claim, transcript: Transcript) -> int | None:
+def seen_upto(claim: Claim, about: Background) -> int | None:
     """Up to where the customer has seen the chat, if an agent has said something since; else None.
 
     Whoever writes has seen what was there.
     """
     if claim.kind not in {"away", "transcript"}:
         return None
-    (read,) = driver.row(READ, claim.chat_pk) or (0,)
-    messages = [entry for entry in transcript.entries if entry.kind == "message"]
+    messages = [entry for entry in about.transcript.entries if entry.kind == "message"]
     own = max((entry.seq for entry in messages if entry.by.role == "customer"), default=0)
-    seen = max(read, own)
+    seen = max(about.read, own)
     return seen if any(entry.seq > seen and entry.by.role == "agent" for entry in messages) else None

@@ -27,7 +27,7 @@ class LastMail:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.noting = threading.Lock()
-        """Guards the file's draft and the moment below: mails pass the fence on several threads."""
+        """Guards the file and the moment below: mails pass the fence on several threads."""
         self.noted_ms = 0
 
     def note(self, at_ms: int) -> None:
@@ -36,10 +36,8 @@ class LastMail:
         with self.noting:
             if at_ms <= self.noted_ms:
                 return
-            draft = self.path.with_suffix(f".{os.getpid()}")
             try:
-                draft.write_text(str(at_ms))
-                draft.replace(self.path)
+                overwrite(self.path, str(at_ms).encode())
             except OSError as error:
                 log.warning("when the last mail went out could not be noted: %s", error)
             self.noted_ms = at_ms
@@ -48,6 +46,15 @@ class LastMail:
         with suppress(OSError, ValueError):
             return int(self.path.read_text())
         return 0
+
+
+def overwrite(path: Path, digits: bytes) -> None:
+    """In place and by one call, as it happens for each mail; there are as many digits for some centuries to come."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    try:
+        os.pwrite(file, digits, 0)
+    finally:
+        os.close(file)
 
 
 def hold_what_may_be_sent(transaction: Transaction, last: LastMail) -> int:

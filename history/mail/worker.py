@@ -23,7 +23,8 @@ from history import outbox
 from history.db import Store, Transaction
 from history.errors import Busy, Invalid
 from history.mail import doubt
-from history.mail.compose import compose, wire_address
+from history.mail.background import Background, read_backgrounds
+from history.mail.compose import compose, template, wire_address
 from history.mail.doubt import Evidence, InDoubt
 from history.mail.prepare import House, Secrets, Unwanted, letter_of, prepare
 from history.mail.restored import LastMail, hold_what_may_be_sent
@@ -39,7 +40,9 @@ LOOK_SECONDS = 1.0
 SEATS, SEATS_PER_DOMAIN = 8, 2
 """How many mails go out at once, and how many of these to one domain."""
 
-CLAIM_LIMIT = 20
+CLAIM_LIMIT, ORDERS_LEFT = 20, 8
+"""How many items are claimed at most, and how many of these are left when more are claimed."""
+
 IDLE_SECONDS = 60.0
 """Who has nothing to send for so long gives up the seat."""
 
@@ -62,10 +65,12 @@ class Habits:
 
 
 class Order(NamedTuple):
-    """A claimed item on its way to a seat; its secrets, unless it was rendered before."""
+    """A claimed item on its way to a seat; its secrets, unless it was rendered before; and what it is about, unless
+    that could not be read ahead."""
 
     claim: Claim
     secrets: Secrets | None
+    about: Background | None = None
 
 
 class MailWorker:
@@ -118,6 +123,7 @@ class MailWorker:
 
     def _run(self) -> None:
         is_sure = False
+        template()  # here once, rather than on all seats at the same time
         while not self.stopping:
             try:
                 is_sure = is_sure or self._make_sure()
@@ -132,7 +138,7 @@ class MailWorker:
                 self.alarm.wait(LOOK_SECONDS)
                 self.alarm.clear()
         try:
-            self.writer.write(lambda t: outbox.leave(t, self.owner, self.in_hand))
+            self.writer.write(lambda t: outbox.leave(t, self.owner, list(self.in_hand)))
         except Busy as error:
             log.warning("claimed mails wait for the end of their lease: %s", error)
 
@@ -159,10 +165,10 @@ class MailWorker:
         with self.change:
             room = CLAIM_LIMIT - len(self.orders)
             taken = Counter([*self.in_hand.values(), *(order.claim.domain for order in self.orders)])
-        if room < CLAIM_LIMIT - SEATS:
+        if room < CLAIM_LIMIT - ORDERS_LEFT:
             return False
         full = [domain for domain, count in taken.items() if count >= SEATS_PER_DOMAIN]
-        orders = self.writer.write(partial(self._claim, room, full))
+        orders = self._read_ahead(self.writer.write(partial(self._claim, room, full)))
         with self.change:
             if not self.stopping:
                 self.orders += orders
@@ -174,7 +180,20 @@ class MailWorker:
         """Claims, and prepares in the same commit what is to be rendered."""
         outbox.recover(transaction, transaction.now_ms)
         claims = outbox.claim(transaction, self.owner, transaction.now_ms, limit, busy, self.habits.lease_ms)
-        return [Order(c, None if c.body else prepare(transaction, c, self.house)) for c in claims]
+        fresh = [claim for claim in claims if claim.body is None]
+        prepared = iter(prepare(transaction, fresh, self.house))
+        return [Order(claim, next(prepared) if claim.body is None else None) for claim in claims]
+
+    def _read_ahead(self, orders: list[Order]) -> list[Order]:
+        """The orders with what they are about, read at once. What fails here fails on one seat only, which minds."""
+        claims = [order.claim for order in orders if order.secrets is not None]
+        try:
+            with self.store.reading() as driver:
+                abouts = dict(zip((claim.id for claim in claims), read_backgrounds(driver, claims), strict=True))
+        except Exception as error:
+            log.warning("mails are read one by one: %s", error)
+            return orders
+        return [order._replace(about=abouts.get(order.claim.id)) for order in orders]
 
     def _beat(self) -> None:
         """Keeps the leases of what waits for a seat or is being sent."""
@@ -218,7 +237,7 @@ class MailWorker:
             with self.change:
                 self.in_hand.pop(order.claim.id, None)  # one whose lease ran out may have been in two hands
                 self.change.notify_all()
-                if len(self.orders) <= CLAIM_LIMIT - SEATS:
+                if len(self.orders) <= ORDERS_LEFT:
                     self.wake()
         carrier.close()
 
@@ -293,9 +312,12 @@ class MailWorker:
         if claim.body is not None:
             return Rendered(claim.body, claim.rendered_rev or 0, claim.upto_seq)
         assert order.secrets is not None, "they were made with the claim"
-        with self.store.reading() as driver:
-            letter = letter_of(driver, claim, order.secrets, self.house, now_ms())
+        letter = letter_of(claim, order.secrets, order.about or self._read(claim), self.house, now_ms())
         return Rendered(compose(letter), letter.transcript.head, letter.last_answer)
+
+    def _read(self, claim: Claim) -> Background:
+        with self.store.reading() as driver:
+            return read_backgrounds(driver, [claim])[0]
 
     def _record(self, claim: Claim, result: Result) -> None:
         """An outcome that is not recorded would be an uncertain one."""

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from sqlmodel import select
 
-from history.mail.addresses import MailAddresses, make_reply_address
+from history.mail.addresses import MailAddresses, make_reply_addresses
 from history.mail.receive.answers import Rules
 from history.mail.receive.receiver import Receiver
 from history.mail.tables import InboundMail, MailEvent, OutboxItem
@@ -39,7 +39,7 @@ class Post:
 
     @cached_property
     def reply_address(self) -> str:
-        return self.scene.writer.write(lambda t: make_reply_address(t, ADDRESSES, self.item.id))
+        return self.scene.writer.write(lambda t: make_reply_addresses(t, ADDRESSES, [self.item.id])[0])
 
     @property
     def bounce_address(self) -> str:

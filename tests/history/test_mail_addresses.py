@@ -9,7 +9,7 @@ from history.mail.addresses import (
     find_bounced,
     find_reply,
     mac,
-    make_reply_address,
+    make_reply_addresses,
     reply_token_in,
 )
 from history.outbox import recipient_hash
@@ -24,7 +24,7 @@ OURS = MailAddresses(
 def reply_address(scene: Scene, addresses: MailAddresses = OURS) -> str:
     scene.closed_chat()
     item_id = scene.items()[-1].id
-    return scene.writer.write(lambda t: make_reply_address(t, addresses, item_id))
+    return scene.writer.write(lambda t: make_reply_addresses(t, addresses, [item_id])[0])
 
 
 def found(scene: Scene, address: str, addresses: MailAddresses = OURS) -> str:

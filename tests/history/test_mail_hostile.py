@@ -16,7 +16,7 @@ from history.chats import Act
 from history.db import Store, Transaction
 from history.errors import Busy
 from history.mail import doubt, pauses
-from history.mail.addresses import MailAddresses, find_reply, make_reply_address
+from history.mail.addresses import MailAddresses, find_reply, make_reply_addresses
 from history.mail.doubt import EVIDENCE_MS, KEEP_BODY_MS, Doubtful, InDoubt
 from history.mail.events import record_event
 from history.mail.restored import LastMail
@@ -490,7 +490,7 @@ def test_what_is_redacted_between_claim_and_fence_is_not_mailed(
 def test_after_a_change_of_domain_and_brand_old_reply_addresses_work(scene: Scene) -> None:
     scene.closed_chat()
     item_id = scene.items()[0].id
-    address = scene.writer.write(lambda t: make_reply_address(t, ADDRESSES, item_id))
+    address = scene.writer.write(lambda t: make_reply_addresses(t, ADDRESSES, [item_id])[0])
     moved = MailAddresses(("newer key", *ADDRESSES.keys), "hello@new.example.net", "answers+{token}@new.example.net")
     with scene.store.reading() as driver:
         assert find_reply(driver, moved, address).chat_id == scene.customer.chat_id

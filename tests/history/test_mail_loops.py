@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from history.db import Store
-from history.mail.addresses import make_reply_address
+from history.mail.addresses import make_reply_addresses
 from history.mail.limits import MailLimits
 from history.mail.tables import OutboxItem
 from history.times import MINUTE_MS
@@ -42,7 +42,7 @@ class Programs:
         """The mail is answered by the customer's program; if that is a message, the agent's answers it."""
         self.scene.writer.write(lambda t: t.driver.run(SENT, item.id))
         self.mailed.append(item.id)
-        address = self.scene.writer.write(lambda t: make_reply_address(t, ADDRESSES, item.id))
+        address = self.scene.writer.write(lambda t: make_reply_addresses(t, ADDRESSES, [item.id])[0])
         number = len(self.mailed)
         raw = self.post.answer(f"I am away until Monday ({number}).", number=number, headers=self.mark or PASSED)
         if self.post.comes(raw, to=address) == "answer":
