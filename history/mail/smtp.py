@@ -1,11 +1,12 @@
 """A connection to the mail server, used for one mail after the other, that always knows how far a mail came.
 
-smtplib raises the same error for a cut before and after the final dot (RFC 5321 4.1.1.4); the verbs are spoken one by
-one here. The body goes out only when the fence says so.
+smtplib raises the same error for a cut before and after the final dot (RFC 5321 4.1.1.4), and waits for an answer to
+each verb; so they are spoken here. The fence is asked when the server waits for the body, which goes out only if it
+says so.
 """
 
 import re
-import selectors
+import select
 import smtplib
 import socket
 import ssl
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from history.mail.results import CLOSING, Result
+from history.mail.results import CLOSING, REFUSALS, Result
 from history.mail.send import Fence, Mail
 
 CONNECT_SECONDS = 30
@@ -25,6 +26,9 @@ DATA_SECONDS = 2 * 60
 BLOCK_SECONDS = 3 * 60
 DOT_SECONDS = 10 * 60
 """How long an answer may take (RFC 5321 4.5.3.2). Giving up too soon at the dot is what sends mail twice."""
+
+OFFER = (("mail", MAIL_SECONDS, (250,)), ("rcpt", RCPT_SECONDS, (250, 251)), ("data", DATA_SECONDS, (354,)))
+"""What comes before the body: phase, patience, and the answers with which it goes on."""
 
 COURTESY_SECONDS = 5
 """For RSET, NOOP and QUIT, which change nothing about any mail."""
@@ -64,6 +68,8 @@ class Connection:
         self.smtp: smtplib.SMTP | None = None
         self.phase = "connect"
         self.mails = 0
+        self.unheard = 0
+        """How many answers to what was said in one piece are to come."""
         self.opened_at = self.used_at = 0.0
 
     def send(self, mail: Mail, fence: Fence) -> Result | None:
@@ -103,6 +109,8 @@ class Connection:
         assert self.smtp is not None, "it is open"
         try:
             patience(self.smtp, COURTESY_SECONDS)
+            while self.unheard:
+                check_answer(self.hear(self.smtp), *REFUSALS)
             check_answer(self.smtp.docmd(line), 250)
         except (smtplib.SMTPException, OSError):
             self.drop()
@@ -110,9 +118,9 @@ class Connection:
     def try_once(self, mail: Mail, fence: Fence) -> Result | None:
         try:
             smtp = self.smtp or self.open()
-            self.address(smtp, mail)
+            self.offer(smtp, mail)
             if not fence():
-                self.courtesy("RSET")
+                self.drop()  # nothing else ends what the server waits for and makes no mail of it
                 return None
             answer = self.hand_over(smtp, mail.content)
         except smtplib.SMTPResponseException as refusal:
@@ -140,7 +148,7 @@ class Connection:
         """A connection on which mails can be sent; encrypted and signed in as set."""
         settings = self.settings
         self.phase = "connect"
-        self.mails, self.opened_at = 0, time.monotonic()
+        self.mails, self.unheard, self.opened_at = 0, 0, time.monotonic()
         self.smtp = smtp = connect(settings)
         if settings.tls == "starttls":
             self.phase = "tls"
@@ -151,9 +159,9 @@ class Connection:
             smtp.login(settings.user, settings.password)
         return smtp
 
-    def address(self, smtp: smtplib.SMTP, mail: Mail) -> None:
-        """MAIL and RCPT, with the extensions that the server has: reports that name the mail and carry none of it
-        back (RFC 3461), and letters beyond ASCII (RFC 6531)."""
+    def offer(self, smtp: smtplib.SMTP, mail: Mail) -> None:
+        """MAIL, RCPT and DATA, in one piece where the server takes that (RFC 2920), with the extensions that it has:
+        reports that name the mail and carry none of it back (RFC 3461), and letters beyond ASCII (RFC 6531)."""
         sender, recipient = f"MAIL FROM:<{mail.sender}>", f"RCPT TO:<{mail.recipient}>"
         if not mail.recipient.isascii():
             if not smtp.has_extn("smtputf8"):
@@ -164,27 +172,37 @@ class Connection:
         if smtp.has_extn("dsn"):
             sender += f" RET=HDRS ENVID={mail.envid}"
             recipient += " NOTIFY=SUCCESS,FAILURE,DELAY" if self.settings.success_reports else " NOTIFY=FAILURE,DELAY"
-        self.say(smtp, "mail", MAIL_SECONDS, sender, 250)
-        self.say(smtp, "rcpt", RCPT_SECONDS, recipient, 250, 251)
+        lines = sender, recipient, "DATA"
+        assert all(map(str.isprintable, lines)), "no address ends a line"
+        in_one_piece = smtp.has_extn("pipelining")
+        if in_one_piece:
+            patience(smtp, MAIL_SECONDS)
+            smtp.send("\r\n".join([*lines, ""]))
+            self.unheard = len(lines)
+        for line, (phase, seconds, welcome) in zip(lines, OFFER, strict=True):
+            self.phase = phase
+            patience(smtp, seconds)
+            if not in_one_piece:
+                smtp.putcmd(line)
+                self.unheard = 1
+            check_answer(self.hear(smtp), *welcome)
+
+    def hear(self, smtp: smtplib.SMTP) -> tuple[int, bytes]:
+        self.unheard -= 1
+        return smtp.getreply()
 
     def hand_over(self, smtp: smtplib.SMTP, content: bytes) -> bytes:
-        """DATA, body, dot; returns the words with which the server took the mail."""
-        self.say(smtp, "data", DATA_SECONDS, "DATA", 354)
+        """Body and dot; returns the words with which the server took the mail."""
         self.phase = "body"
         stuffed = LEADING_DOT.sub(b"..", content)
+        patience(smtp, BLOCK_SECONDS)
         for start in range(0, len(stuffed), BLOCK_BYTES):
-            patience(smtp, BLOCK_SECONDS)
             smtp.send(stuffed[start : start + BLOCK_BYTES])
         check_not_cut(smtp)
         self.phase = "dot"
         patience(smtp, DOT_SECONDS)
         smtp.send(b".\r\n")
         return check_answer(smtp.getreply(), 250)
-
-    def say(self, smtp: smtplib.SMTP, phase: str, seconds: float, line: str, *welcome: int) -> None:
-        self.phase = phase
-        patience(smtp, seconds)
-        check_answer(smtp.docmd(line), *welcome)
 
 
 def connect(settings: MailSettings) -> smtplib.SMTP:
@@ -208,10 +226,9 @@ def trust() -> ssl.SSLContext:
 def check_not_cut(smtp: smtplib.SMTP) -> None:
     """Raises when the server has spoken or left before the final dot: then it has not taken the mail."""
     assert smtp.sock is not None, "the body went out over it"
-    with selectors.DefaultSelector() as watch:
-        watch.register(smtp.sock, selectors.EVENT_READ)
-        spoke_early = bool(watch.select(timeout=0))
-    if spoke_early:
+    watch = select.poll()
+    watch.register(smtp.sock, select.POLLIN)
+    if watch.poll(0):
         check_answer(smtp.getreply())
 
 

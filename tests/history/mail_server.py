@@ -36,8 +36,8 @@ class Orders:
     """What came with the MAIL and RCPT commands."""
     patience: threading.Event | None = None
     """What the answer to the dot waits for."""
-    dsn: bool = False
-    """Whether it offers reports (RFC 3461)."""
+    extensions: tuple[str, ...] = ()
+    """What it offers beyond the usual, such as DSN (RFC 3461)."""
     connections: int = 0
 
     async def handle_EHLO(  # noqa: N802
@@ -45,7 +45,7 @@ class Orders:
     ) -> list[str]:
         session.host_name = hostname
         self.connections += 1
-        return [*responses[:-1], "250-DSN", responses[-1]] if self.dsn else responses
+        return [*responses[:-1], *(f"250-{name}" for name in self.extensions), responses[-1]]
 
     async def handle_MAIL(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

@@ -47,6 +47,7 @@ def paused(scene: Scene, domain: str = pauses.EVERYTHING) -> str | None:
 # Servers
 
 
+@pytest.mark.parametrize("extensions", [(), ("PIPELINING",)])
 @pytest.mark.parametrize(
     ("orders", "state", "reason", "queue_waits"),
     [
@@ -67,8 +68,9 @@ def test_a_refusal_at_each_verb_does_what_it_says(
     state: str,
     reason: str,
     queue_waits: bool,
+    extensions: tuple[str, ...],
 ) -> None:
-    vars(mail_server.orders).update(orders)
+    vars(mail_server.orders).update(orders, extensions=extensions)
     scene.closed_chat()
     worker = start_worker(smtp)
     wait_until(lambda: scene.items()[0].reason != "")
@@ -140,7 +142,11 @@ def test_pauses_grow_and_end_with_the_first_success(scene: Scene) -> None:
     assert paused(scene, "d.example.com") is None
 
 
-def test_a_421_between_two_mails_costs_nothing(smtp: MailSettings, mail_server: MailServer) -> None:
+@pytest.mark.parametrize("extensions", [(), ("PIPELINING",)])
+def test_a_421_between_two_mails_costs_nothing(
+    smtp: MailSettings, mail_server: MailServer, extensions: tuple[str, ...]
+) -> None:
+    mail_server.orders.extensions = extensions
     connection = Connection(smtp)
     assert connection.send(mail(), lambda: True) == Result("done", 250, "taken")
     mail_server.orders.once.append("421 4.4.2 you were idle")
@@ -149,24 +155,38 @@ def test_a_421_between_two_mails_costs_nothing(smtp: MailSettings, mail_server: 
     connection.close()
 
 
-def test_a_connection_is_kept_for_the_next_mail_also_after_a_refusal(
-    smtp: MailSettings, mail_server: MailServer
+@pytest.mark.parametrize("extensions", [(), ("PIPELINING",)])
+@pytest.mark.parametrize("verb", ["mail", "rcpt", "data", "dot"])
+def test_a_connection_is_kept_for_the_next_mail_after_a_refusal(
+    smtp: MailSettings, mail_server: MailServer, extensions: tuple[str, ...], verb: str
 ) -> None:
     connection, orders = Connection(smtp), mail_server.orders
-    connection.send(mail(), lambda: True)
-    orders.rcpt = "550 nobody"
-    connection.send(mail(), lambda: True)
-    orders.rcpt = "250 OK"
+    orders.extensions = extensions
+    usual = getattr(orders, verb)
+    setattr(orders, verb, "550 5.1.1 no")
+    assert connection.send(mail(), lambda: True) == Result(verb, 550, "5.1.1 no")
+    setattr(orders, verb, usual)
+    assert connection.send(mail(), lambda: True) == Result("done", 250, "taken")
+    assert (orders.connections, orders.taken[-1]) == (1, mail().content)
+    connection.close()
+
+
+@pytest.mark.parametrize("extensions", [(), ("PIPELINING",)])
+def test_what_the_fence_holds_back_is_no_mail_for_the_server_either(
+    smtp: MailSettings, mail_server: MailServer, extensions: tuple[str, ...]
+) -> None:
+    connection, orders = Connection(smtp), mail_server.orders
+    orders.extensions = extensions
     assert connection.send(mail(), lambda: False) is None
     assert connection.send(mail(), lambda: True) == Result("done", 250, "taken")
-    assert (orders.connections, len(orders.taken)) == (1, 2)
+    assert orders.taken == [mail().content]
     connection.close()
 
 
 def test_a_server_that_can_is_asked_for_reports_that_carry_nothing_back(
     smtp: MailSettings, mail_server: MailServer
 ) -> None:
-    mail_server.orders.dsn = True
+    mail_server.orders.extensions = ("DSN",)
     for settings in (smtp, replace(smtp, success_reports=True)):
         connection = Connection(settings)
         assert connection.send(mail(), lambda: True) is not None

@@ -72,13 +72,15 @@ class Sink(asyncio.Protocol):
             case "EHLO":
                 found = PROCESS.search(line)
                 self.process = found[1] if found else ""
-                self.says("250-sink\r\n250-DSN\r\n250 SIZE")
+                self.says("250-sink\r\n250-DSN\r\n250-PIPELINING\r\n250 SIZE")
             case "MAIL":
                 found = TOKEN.search(line)
                 self.token = found[1] if found else "?"
                 self.notes("begun")
                 self.draw()
                 self.meets("mail")
+            case "RCPT" | "DATA" if not self.token:
+                self.says("503 5.5.1 this mail is over")
             case "RCPT":
                 self.meets("rcpt")
             case "DATA":
