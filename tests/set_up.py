@@ -35,6 +35,14 @@ class Need:
 
 BROWSER = Need("A BROWSER", ("chromium|chromium-browser|google-chrome",), ("chromium",))
 SPAMASSASSIN = Need("SPAMASSASSIN", ("spamd", "spamc"), ("spamassassin", "spamd", "spamc"))
+SIGNATURES = Need(
+    "SIGNATURES IN SPAMASSASSIN",
+    ("/usr/share/perl5/Mail/DKIM/Verifier.pm", "/usr/share/perl5/Mail/SPF.pm"),
+    ("libmail-dkim-perl", "libmail-spf-perl"),
+)
+DNSMASQ = Need("A NAME SERVER", ("dnsmasq",), ("dnsmasq-base",))
+RSPAMD = Need("RSPAMD", ("rspamd",), ("rspamd",))
+MBLAZE = Need("MBLAZE", ("mshow", "mthread"), ("mblaze",))
 NOTMUCH = Need("NOTMUCH", ("notmuch",), ("notmuch",))
 POST_OFFICE = Need(
     "A POST OFFICE",
@@ -49,7 +57,8 @@ NOTO = Need(
     ("fonts-noto-core", "fonts-noto-color-emoji", "fonts-noto-cjk"),
 )
 NPM = Need("NPM", ("npm",), ("npm",))
-NEEDS = (BROWSER, STRACE, SPAMASSASSIN, NOTMUCH, POST_OFFICE, POPPLER, NOTO, NPM)
+MAIL_JUDGES = (SPAMASSASSIN, SIGNATURES, RSPAMD, DNSMASQ, MBLAZE, NOTMUCH)
+NEEDS = (BROWSER, STRACE, *MAIL_JUDGES, POST_OFFICE, POPPLER, NOTO, NPM)
 
 
 def find(part: str) -> str | None:

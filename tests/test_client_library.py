@@ -5,15 +5,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import playwright
 import pytest
 
 from tests.conftest import MakeDatabase, Serve, servers
+from tests.node import NODE
 from tests.people import Agent
 from tests.record import Record
 
-# Playwright's wheel brings a Node, so there is always one.
-NODE = Path(playwright.__file__).parent / "driver" / "node"
 ROOT = Path(__file__).parent.parent
 TESTS = ROOT / "tests" / "js"
 EXAMPLE = ROOT / "docs" / "client-example.mjs"
