@@ -1,12 +1,16 @@
 """Moments as a reader would write them, in their language and time zone. Pure; used by all renderings."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
+from functools import lru_cache
 
 from babel.dates import format_date, format_datetime, format_time, get_timezone, get_timezone_name
 
 from history.clean import isolated
 from history.sentences import Language
+
+KNOWN_DATES, KNOWN_CLOCKS, KNOWN_ZONES = 1000, 10_000, 1000
+"""How many words are kept: Babel takes as long for one of them as all else in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +27,12 @@ class LocalTime:
 
     def date(self, at_ms: int) -> str:
         """22 November 2026"""
-        return self.language.digits(format_date(self.at(at_ms), "long", locale=self.language.locale))
+        return date_words(self.language, self.at(at_ms).date())
 
     def clock(self, at_ms: int) -> str:
-        """23:47; with plain spaces, because text readers show Babel's narrow ones as boxes."""
-        text = format_time(self.at(at_ms), "short", tzinfo=self.zone, locale=self.language.locale)
-        return self.language.digits(text.replace("\u202f", " "))
+        """23:47"""
+        at = self.at(at_ms)
+        return clock_words(self.language, at.hour, at.minute)
 
     def offset(self, at_ms: int) -> str:
         """GMT+01:00"""
@@ -37,10 +41,27 @@ class LocalTime:
 
     def zone_words(self) -> str:
         """Central European Time (Europe/Berlin)"""
-        if self.zone_name == "UTC":
-            return "UTC"
-        name = get_timezone_name(self.zone, locale=self.language.locale)
-        return f"{name} ({isolated(self.zone_name, self.language.direction)})"
+        return zone_words(self.language, self.zone, self.zone_name)
+
+
+@lru_cache(KNOWN_DATES)
+def date_words(language: Language, day: date) -> str:
+    return language.digits(format_date(day, "long", locale=language.locale))
+
+
+@lru_cache(KNOWN_CLOCKS)
+def clock_words(language: Language, hour: int, minute: int) -> str:
+    """With plain spaces, because text readers show Babel's narrow ones as boxes."""
+    text = format_time(time(hour, minute), "short", locale=language.locale)
+    return language.digits(text.replace("\u202f", " "))
+
+
+@lru_cache(KNOWN_ZONES)
+def zone_words(language: Language, zone: tzinfo, zone_name: str) -> str:
+    if zone_name == "UTC":
+        return "UTC"
+    name = get_timezone_name(zone, locale=language.locale)
+    return f"{name} ({isolated(zone_name, language.direction)})"
 
 
 def local_time(language: Language, time_zone: str) -> LocalTime:

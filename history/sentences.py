@@ -23,9 +23,9 @@ Sentence = str | Mapping[str, str]
 """A text with named gaps, or one for each form that the language has for a number."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Language:
-    """A language that we speak, as it is spoken in the reader's country."""
+    """A language that we speak, as it is spoken in the reader's country. `language_of` makes one of each."""
 
     locale: Locale
     sentences: Mapping[str, Sentence]

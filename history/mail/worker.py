@@ -40,7 +40,7 @@ LOOK_SECONDS = 1.0
 SEATS, SEATS_PER_DOMAIN = 8, 2
 """How many mails go out at once, and how many of these to one domain."""
 
-CLAIM_LIMIT, ORDERS_LEFT = 20, 8
+CLAIM_LIMIT, ORDERS_LEFT = 40, 16
 """How many items are claimed at most, and how many of these are left when more are claimed."""
 
 IDLE_SECONDS = 60.0
