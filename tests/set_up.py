@@ -43,6 +43,7 @@ SIGNATURES = Need(
 DNSMASQ = Need("A NAME SERVER", ("dnsmasq",), ("dnsmasq-base",))
 RSPAMD = Need("RSPAMD", ("rspamd",), ("rspamd",))
 MBLAZE = Need("MBLAZE", ("mshow", "mthread"), ("mblaze",))
+TIDY = Need("TIDY", ("tidy",), ("tidy",))
 NOTMUCH = Need("NOTMUCH", ("notmuch",), ("notmuch",))
 POST_OFFICE = Need(
     "A POST OFFICE",
@@ -57,7 +58,7 @@ NOTO = Need(
     ("fonts-noto-core", "fonts-noto-color-emoji", "fonts-noto-cjk"),
 )
 NPM = Need("NPM", ("npm",), ("npm",))
-MAIL_JUDGES = (SPAMASSASSIN, SIGNATURES, RSPAMD, DNSMASQ, MBLAZE, NOTMUCH)
+MAIL_JUDGES = (SPAMASSASSIN, SIGNATURES, RSPAMD, DNSMASQ, MBLAZE, NOTMUCH, TIDY)
 NEEDS = (BROWSER, STRACE, *MAIL_JUDGES, POST_OFFICE, POPPLER, NOTO, NPM)
 
 
