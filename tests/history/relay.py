@@ -2,6 +2,7 @@
 
 relay = Relay.new()           with a key of its own
 relay.deliver(mail)           the mail as it lies in the mailbox
+relay.has_signed(mail)        is it that which was signed?
 relay.records                 what the DNS says, which is what `stillhere mail check` tells to publish
 name_server(relay.records)    says so on a port of this machine, and of all other names that there are none
 """
@@ -93,6 +94,15 @@ class Relay:
             include_headers=[name.encode() for name in SIGNED],
         )
         return bytes(signature) + mail
+
+    def has_signed(self, mail: bytes) -> bool:
+        """Whether the mail has our signature, and is what was signed, as dkimpy finds."""
+
+        def ask(name: bytes, timeout: int = 5) -> bytes:
+            (text,) = self.records[name.decode().rstrip(".")]["TXT"]
+            return text.encode()
+
+        return bool(dkim.verify(mail, dnsfunc=ask))
 
     def deliver(self, mail: bytes) -> bytes:
         return received(self.sign(mail))

@@ -8,8 +8,22 @@ import pytest
 
 from tests.conftest import Serve
 from tests.history.arrivals import mail_of
+from tests.history.letters import mails
+from tests.history.relay import RETURN_PATH, Relay
+from tests.history.scene import wait_until
 from tests.people import Agent, Customer
-from tests.post_office import BOUNCES, ELSEWHERE, HOME, PASSWORD, REPLIES, RESULTS, USERS, PostOffice, open_post_office
+from tests.post_office import (
+    BOUNCES,
+    ELSEWHERE,
+    HOME,
+    PASSWORD,
+    PATIENCE_S,
+    REPLIES,
+    RESULTS,
+    USERS,
+    PostOffice,
+    open_post_office,
+)
 from tests.record import Record
 
 ALEX = f"alex@{ELSEWHERE}"
@@ -69,6 +83,18 @@ def test_the_transcript_is_answered_and_the_answer_stands_in_the_chat(
     robin.sees_status("open", "waiting", thread=2)
     office.hand_in(f"kim@{ELSEWHERE}", str(mail["Reply-To"]), "I am not Alex", RESULTS)
     assert robin.sees("I am not Alex")["data"]["by_mail"]["proof"] == "stranger"
+
+
+def test_no_word_of_a_signed_mail_changes_on_its_way(office: PostOffice) -> None:
+    """In any kind and language: nothing in our mails makes a server write them anew, which breaks the signature."""
+    relay, sent = Relay.new(), mails()
+    with smtplib.SMTP("127.0.0.1", office.smtp) as door:
+        for mail in sent.values():
+            door.sendmail(RETURN_PATH, [ALEX], relay.sign(mail))
+    wait_until(lambda: len(office.mails_of(ALEX)) == len(sent), PATIENCE_S)
+    arrived = office.mails_of(ALEX)
+    assert all(map(relay.has_signed, arrived))
+    assert not relay.has_signed(arrived[0].replace(b"Marlow", b"Marlowe"))
 
 
 def test_a_mail_that_comes_back_is_shown_to_agents(record: Record, serve: Serve, office: PostOffice) -> None:
