@@ -293,8 +293,7 @@ def settle(transaction: Transaction, claim: Claim, result: Result, now_ms: int, 
     if result.fate == "wait":  # the next may have the same number: this one was no try
         return changed(transaction, WAIT, result.answer, *ours(claim))
     may_be_smaller = result.is_too_large and not was_too_large(transaction.driver, claim.id)
-    attempt = claim.id, claim.attempts, now_ms, result.phase, result.code, result.answer
-    transaction.driver.run(ADD_ATTEMPT, *attempt)
+    transaction.driver.run(ADD_ATTEMPT, *attempt(claim, result, now_ms))
     if may_be_smaller:
         return changed(transaction, SMALLER, result.answer, now_ms, *ours(claim))
     if result.fate != "later":
@@ -303,6 +302,18 @@ def settle(transaction: Transaction, claim: Claim, result: Result, now_ms: int, 
         return finish(transaction, claim, "dead", result.answer, now_ms)
     due_ms = now_ms + retry_delay_ms(claim.attempts, jitter)
     return changed(transaction, LATER, result.answer, due_ms, *ours(claim))
+
+
+def settle_sent(transaction: Transaction, tries: Sequence[tuple[Claim, Result]], now_ms: int) -> None:
+    """Like `settle`, for all at once of which nothing is to be decided, as most: they went well, after no pause."""
+    driver = transaction.driver
+    driver.run_many(ADD_ATTEMPT, [attempt(claim, result, now_ms) for claim, result in tries])
+    driver.run_many(FINISH, [("sent", "", now_ms, *ours(claim)) for claim, _ in tries])
+
+
+def attempt(claim: Claim, result: Result, now_ms: int) -> tuple[Any, ...]:
+    """The values of ADD_ATTEMPT."""
+    return claim.id, claim.attempts, now_ms, result.phase, result.code, result.answer
 
 
 def was_too_large(driver: Driver, item_id: str) -> bool:

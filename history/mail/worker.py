@@ -1,7 +1,7 @@
-"""The mail worker: one thread looks for due items and claims them, a few others, each with a connection of its own,
-make mails of them and send them.
+"""The mail worker: one thread looks for due items, claims them and reads what they are about; a few others, each with a
+connection of its own, make mails of them and send them; one records what became of them.
 
-    claim -> render -> fence -> send -> record
+    claim -> read -> render -> fence -> send -> record
 
 Many are on their way at once, and what is written about them at the same moment shares a commit (`writer.py`); each
 fence is a condition on its own row, and its body goes out after that commit.
@@ -10,7 +10,6 @@ taken: an item whose outcome is unknown stays `uncertain` until something is hea
 """
 
 import logging
-import random
 import threading
 import time
 from collections import Counter
@@ -27,6 +26,7 @@ from history.mail.background import Background, read_backgrounds
 from history.mail.compose import compose, template, wire_address
 from history.mail.doubt import Evidence, InDoubt
 from history.mail.prepare import House, Secrets, Unwanted, letter_of, prepare
+from history.mail.recorder import Recorder
 from history.mail.restored import LastMail, hold_what_may_be_sent
 from history.mail.results import Result
 from history.mail.send import Carrier, Mail
@@ -96,13 +96,15 @@ class MailWorker:
         """Guards the three below; notified when an order may be taken."""
         self.orders: list[Order] = []
         self.in_hand: dict[str, str] = {}
-        """Item and domain of what is being sent."""
+        """Item and domain of what is being sent, or recorded."""
         self.seats: set[threading.Thread] = set()
         self.idle_seats = 0
         self.beat_at = self.alarmed_at = 0.0
+        self.recorder = Recorder(writer, self._let_go)
         self.thread = threading.Thread(target=self._run, name="stillhere-mail", daemon=True)
 
     def start(self) -> None:
+        self.recorder.start()
         self.thread.start()
 
     def wake(self) -> None:
@@ -117,9 +119,9 @@ class MailWorker:
             self.orders.clear()
             self.change.notify_all()
         self.wake()
-        for thread in (self.thread, *self.seats):
-            if thread.ident is not None:
-                thread.join(max(0, deadline - time.monotonic()))
+        join_until(deadline, self.thread, *self.seats)
+        self.recorder.stop()
+        join_until(deadline, self.recorder.thread)
 
     def _run(self) -> None:
         is_sure = False
@@ -228,18 +230,26 @@ class MailWorker:
         """One seat: sends what is ordered, until nothing has been for a while."""
         carrier = self.open_carrier()
         while (order := self._next()) is not None:
+            result = None
             try:
-                self.deliver(order, carrier)
+                result = self.deliver(order, carrier)
             except Busy as error:
                 log.warning("mail %s is left to its lease: %s", order.claim.id, error)
             except Exception:  # one mail may not stop the others; its lease brings it back
                 log.exception("mail %s could not be dealt with", order.claim.id)
-            with self.change:
-                self.in_hand.pop(order.claim.id, None)  # one whose lease ran out may have been in two hands
-                self.change.notify_all()
-                if len(self.orders) <= ORDERS_LEFT:
-                    self.wake()
+            if result is None:
+                self._let_go(order.claim.id)
+            else:
+                self.recorder.put(order.claim, result)
         carrier.close()
+
+    def _let_go(self, item_id: str) -> None:
+        """The item is in nobody's hands any more, and all that there is to say of it is recorded."""
+        with self.change:
+            self.in_hand.pop(item_id, None)  # one whose lease ran out may have been in two hands
+            self.change.notify_all()
+            if len(self.orders) <= ORDERS_LEFT:
+                self.wake()
 
     def _next(self) -> Order | None:
         """An order whose domain has a seat left; None when this one is given up."""
@@ -263,22 +273,22 @@ class MailWorker:
         taken = Counter(self.in_hand.values())
         return next((order for order in self.orders if taken[order.claim.domain] < SEATS_PER_DOMAIN), None)
 
-    def deliver(self, order: Order, carrier: Carrier) -> None:
+    def deliver(self, order: Order, carrier: Carrier) -> Result | None:
+        """How far the mail came; None when that is no try."""
         claim = order.claim
         try:
             result = self._try(order, carrier)
         except Unwanted as why:
             reason = str(why)
             self.writer.write(lambda t: outbox.finish(t, claim, "cancelled", reason, t.now_ms))
-            return
-        except Busy as error:  # the store's fault, so this was no try
+            return None
+        except Busy as error:  # the store's fault
             log.warning("mail %s waits: %s", claim.id, error)
-            self._insist(lambda t: outbox.give_back(t, claim, t.now_ms))
-            return
+            self.recorder.insist(lambda t: outbox.give_back(t, claim, t.now_ms))
+            return None
         if result is None:
             self.writer.write(lambda t: outbox.give_back(t, claim, t.now_ms))
-        else:
-            self._record(claim, result)
+        return result
 
     def _try(self, order: Order, carrier: Carrier) -> Result | None:
         """How far the mail came; None when the fence held it back."""
@@ -319,20 +329,9 @@ class MailWorker:
         with self.store.reading() as driver:
             return read_backgrounds(driver, [claim])[0]
 
-    def _record(self, claim: Claim, result: Result) -> None:
-        """An outcome that is not recorded would be an uncertain one."""
-        jitter = random.uniform(-1, 1)  # noqa: S311  (spreads retries, guards nothing)
-        if result.is_alarm:
-            log.error("all mail waits: %s", " ".join(filter(None, (str(result.code or ""), result.answer))))
-        self._insist(lambda t: outbox.settle(t, claim, result, t.now_ms, jitter))
 
-    def _insist(self, work: Callable[[Transaction], object]) -> None:
-        """Keeps at it while the store is busy."""
-        while True:
-            try:
-                self.writer.write(work, is_sure=True)
-                return
-            except Busy:
-                if self.stopping:
-                    raise
-                time.sleep(LOOK_SECONDS)
+def join_until(deadline: float, *threads: threading.Thread) -> None:
+    """Waits for the end of those that have begun."""
+    for thread in threads:
+        if thread.ident is not None:
+            thread.join(max(0, deadline - time.monotonic()))

@@ -378,7 +378,7 @@ def test_a_restart_after_a_refusal_is_no_older_backup(
     wait_until(lambda: states(scene) == ["sent"])
 
 
-@pytest.mark.parametrize("at", ["claim", "start", "settle"])
+@pytest.mark.parametrize("at", ["claim", "start", "settle_sent"])
 def test_a_store_that_is_busy_at_any_commit_doubles_and_loses_nothing(
     scene: Scene,
     smtp: MailSettings,
