@@ -9,7 +9,7 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -20,29 +20,20 @@ from psycopg.errors import QueryCanceled
 
 from history.db import Cursor, Store
 from history.errors import Busy
-from search.engine import EXACT_HITS, SEARCH_SECONDS, Ask, Document, Edition, Hits, Key, Scope, nothing
+from search.engine import SEARCH_SECONDS, Ask, Document, Edition, Hits, Key, Scope, nothing
 from search.places import read_cursor
-from search.postgres_page import (
-    EVERYWHERE,
-    NO_SCORE,
-    Wanted,
-    count_up,
-    hits_in,
-    page_of,
-    rarities,
-    rows_in_order,
-    score_of,
-)
-from search.postgres_query import Condition, condition_of
-from search.postgres_tables import FORMAT, TABLES, places_of, row_of, words_in
+from search.postgres_answer import answer, page_of_edge
+from search.postgres_expected import expected
+from search.postgres_page import Wanted
+from search.postgres_query import sought
+from search.postgres_score import score_of
+from search.postgres_tables import FORMAT, TABLES, Kind, Row, row_of, words_in
 from search.postgres_vocabulary import (
     Expansion,
     OutOfTime,
-    are_frequent,
     count_words,
     frequencies,
     is_known,
-    known_total,
     near_to,
 )
 from search.query import Query
@@ -60,8 +51,10 @@ newest or oldest messages only, and must be over.
 
 SEARCH_SETTINGS = (
     "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '64MB'; "
+    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; "
     "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL statement_timeout = {ms}; SAVEPOINT search"
 )
+"""Words are read for the messages that the index has named, one by one."""
 TIME_LEFT = "SET LOCAL statement_timeout = {ms}"
 AFTER_TIMEOUT = f"ROLLBACK TO search; {TIME_LEFT}"
 
@@ -69,18 +62,31 @@ NEW_SCHEMA = ("DROP SCHEMA IF EXISTS {} CASCADE", "CREATE SCHEMA {}")
 IN_SCHEMA = "SELECT set_config('search_path', %s, true)"
 
 CHECKED = "SELECT identity, commits FROM edition WHERE format = %s AND messages = (SELECT count(*) FROM message)"
-BEGIN = "INSERT INTO edition VALUES (%s, %s, 0, 0)"
+BEGIN = "INSERT INTO edition VALUES (%s, %s, 0, 0, 0)"
 COUNT = "SELECT messages FROM edition"
-NEXT = "UPDATE edition SET commits = commits + 1, messages = messages + %s RETURNING identity, commits, messages"
-ANALYZE = "ANALYZE message, word"
+NEXT = (
+    "UPDATE edition SET commits = commits + 1, messages = messages + %s, last_id = last_id + %s "
+    "RETURNING identity, commits, messages, last_id"
+)
+ANALYZE = "ANALYZE message, said, word"
 """Done whenever the index has become twice as large: plans are made by what PostgreSQL knows of it."""
 
 DELETE = (
     "DELETE FROM message USING unnest(%s::bigint[], %s::smallint[], %s::bigint[]) "
     "AS gone (chat_pk, stream, seq) WHERE message.chat_pk = gone.chat_pk AND message.stream = gone.stream "
-    "AND message.seq = gone.seq RETURNING tsvector_to_array(message.words)"
+    "AND message.seq = gone.seq RETURNING message.id"
 )
-ADD = "COPY message (at_ms, chat_pk, seq, stream, month, shown, words, pieces) FROM STDIN"
+DELETE_WORDS = "DELETE FROM said WHERE id = ANY(%s) RETURNING tsvector_to_array(words)"
+ADD_WORDS = "COPY said (id, words, pieces) FROM STDIN"
+ADD = "COPY message (id, at_ms, chat_pk, stream, seq, worth, kind) FROM STDIN"
+ADD_KINDS = (
+    "INSERT INTO kind SELECT (SELECT count(*) FROM kind) + row_number() OVER (), month, shown FROM "
+    "(SELECT * FROM unnest(%s::text[], %s::text[]) AS new (month, shown) EXCEPT SELECT month, shown FROM kind) AS new"
+)
+KINDS = (
+    "SELECT month, shown, kind FROM kind "
+    "JOIN unnest(%s::text[], %s::text[]) AS here (month, shown) USING (month, shown)"
+)
 BEYOND = (
     "SELECT chat_pk, stream, seq FROM message LEFT JOIN "
     "unnest(%s::bigint[], %s::smallint[], %s::bigint[]) AS kept (chat_pk, stream, head) USING (chat_pk, stream) "
@@ -135,7 +141,7 @@ class PostgresEngine:
             for statement in NEW_SCHEMA:
                 cursor.execute(sql.SQL(statement).format(sql.Identifier(self.schema)))
             for statement in TABLES:
-                cursor.execute(statement)
+                cursor.execute(sql.SQL(statement).format(schema=sql.Identifier(self.schema)))
             cursor.execute(BEGIN, (FORMAT, edition.identity))
         return edition
 
@@ -143,11 +149,12 @@ class PostgresEngine:
         kept = {document.key: document for document in added}
         with self._writing() as cursor:
             words, fewer = delete(cursor, {*deleted, *kept})  # what is there already is replaced
-            add(cursor, kept.values(), words)
-            count_words(cursor, words)
-            row = cursor.execute(NEXT, (len(kept) - fewer,)).fetchone()
+            cursor.execute(NEXT, (len(kept) - fewer, len(kept)))
+            row = cursor.fetchone()
             assert row, "the edition is made together with the tables"
-            *edition, count = row
+            *edition, count, last_id = row
+            add(cursor, list(map(row_of, kept.values())), last_id + 1 - len(kept), words)
+            count_words(cursor, words)
             if count.bit_length() != (count - len(kept) + fewer).bit_length():
                 cursor.execute(ANALYZE)
         return Edition(*edition)
@@ -169,18 +176,20 @@ class PostgresEngine:
             cursor.execute(SEARCH_SETTINGS.format(ms=ms_until(gathered)))
             try:
                 expansion = Expansion(cursor, expanded)
-                condition = condition_of(query, scope, expansion.words)
-                wanted = Wanted(condition, score_in(cursor, query) if ask.sort == "best" else NO_SCORE, ask)
+                found = sought(query, scope, expansion.one_of)
                 cursor.execute(TIME_LEFT.format(ms=ms_until(gathered)))
+                count = number_of_messages(cursor)
+                known = frequencies(cursor, [term for words in query.words for term in words.terms])
+                wanted = Wanted(found, *score_of(query, count, known, ask))
             except (OutOfTime, QueryCanceled):
                 return replace(nothing(ask), partial=True)
             try:
-                hits = all_hits(cursor, wanted, query, scope)
+                hits = answer(cursor, wanted, query, expected(query, scope, count, known, expansion.messages))
                 return replace(hits, partial=hits.partial or expansion.cut)
             except QueryCanceled:
                 cursor.execute(AFTER_TIMEOUT.format(ms=ms_until(over)))
             try:
-                return replace(hits_in(cursor, wanted, wanted.edge), partial=True)
+                return page_of_edge(cursor, wanted)
             except QueryCanceled:
                 return replace(nothing(ask), partial=True)
 
@@ -236,50 +245,31 @@ def delete(cursor: psycopg.Cursor[Any], keys: Collection[Key]) -> tuple[Counter[
     if not keys:
         return words, 0
     cursor.execute(DELETE, tuple(map(list, zip(*keys, strict=True))))
-    deleted = cursor.fetchall()
-    for (lexemes,) in deleted:
+    ids = [id for (id,) in cursor.fetchall()]
+    cursor.execute(DELETE_WORDS, (ids,))
+    for (lexemes,) in cursor.fetchall():
         words.subtract(words_in(lexemes))
-    return words, len(deleted)
+    return words, len(ids)
 
 
-def add(cursor: psycopg.Cursor[Any], documents: Iterable[Document], words: Counter[str]) -> None:
-    """Counts their words, too."""
+def add(cursor: psycopg.Cursor[Any], rows: Sequence[Row], first_id: int, words: Counter[str]) -> None:
+    """Counts their words, too. The index reads them, so they come first."""
+    with cursor.copy(ADD_WORDS) as copy:
+        for id, row in enumerate(rows, first_id):
+            words.update(row.names)
+            copy.write_row((id, row.words, row.pieces))
+    kinds = numbers_of(cursor, {row.kind for row in rows})
     with cursor.copy(ADD) as copy:
-        for document in documents:
-            places = places_of(document.text)
-            words.update(places.keys())
-            copy.write_row(row_of(document, places))
+        for id, row in enumerate(rows, first_id):
+            copy.write_row((id, row.at_ms, *row.key, row.worth, kinds[row.kind]))
 
 
-def all_hits(cursor: Cursor, wanted: Wanted, query: Query, scope: Scope) -> Hits:
-    ask = wanted.ask
-    known = None if ask.facets else known_total(cursor, query, scope)
-    in_order = ask.sort != "best" and not ask.collapse
-    rows = []
-    if in_order and not ask.facets and are_frequent(cursor, query, number_of_messages(cursor)):
-        rows = rows_in_order(cursor, wanted, everywhere=False)
-    if len(rows) > ask.limit:
-        total = count_up(cursor, wanted.condition) if known is None else known
-        is_counted = known is not None or total <= EXACT_HITS
-        return replace(page_of(rows, ask), total=total if is_counted else EXACT_HITS, partial=not is_counted)
-    if known is not None and known > EXACT_HITS:
-        if in_order:
-            return replace(page_of(rows_in_order(cursor, wanted, everywhere=True), ask), total=known)
-        return replace(hits_in(cursor, wanted, wanted.edge), total=known, chats=None, partial=True)
-    hits = hits_in(cursor, wanted, EVERYWHERE)
-    if not hits.partial:
-        return hits
-    if in_order:
-        page = page_of(rows_in_order(cursor, wanted, everywhere=True), ask)
-    else:
-        page = hits_in(cursor, wanted, wanted.edge)
-    return replace(hits, items=page.items, next=page.next)
-
-
-def score_in(cursor: Cursor, query: Query) -> Condition:
-    terms = [term for words in query.words for term in words.terms]
-    known = frequencies(cursor, terms)
-    return score_of(query.words, rarities(number_of_messages(cursor), known, query.words))
+def numbers_of(cursor: psycopg.Cursor[Any], kinds: Collection[Kind]) -> dict[Kind, int]:
+    """New kinds come into the table."""
+    columns = ([kind.month for kind in kinds], [kind.shown for kind in kinds])
+    cursor.execute(ADD_KINDS, columns)
+    cursor.execute(KINDS, columns)
+    return {Kind(month, shown): number for month, shown, number in cursor.fetchall()}
 
 
 def number_of_messages(cursor: Cursor) -> int:

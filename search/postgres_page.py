@@ -1,103 +1,55 @@
-"""The statements of a search in PostgreSQL: a page of what was found, and what is counted beside it. Called by
-`postgres_engine.py`.
-
-A page of the newest or oldest of what is frequent is found by looking at the newest or oldest messages, one after the
-other. Else all that is found is gathered once, up to EXACT_HITS, and then counted, grouped and put in order; what is
-found more often is looked for among the newest messages only, and marked as partial.
+"""What is wanted of a search in PostgreSQL, and the statements that find a page of the newest or oldest of what is
+frequent, by looking at one message after the other. Called by `postgres_answer.py` and `postgres_gather.py`.
 """
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from history.db import Cursor
-from search.engine import EXACT_HITS, Ask, Facets, Hits
-from search.places import (
-    FRESH_SINCE_MS,
-    HALF_LIFE_MS,
-    MOST_HALVES,
-    PLACE_FORM,
-    Rank,
-    hit_at,
-    read_cursor,
-    write_cursor,
-)
-from search.postgres_query import Condition, any_of
-from search.postgres_tables import BLANK, quoted
-from search.query import Words
+from search.engine import Ask, Hits
+from search.places import PLACE_FORM, Rank, hit_at, read_cursor, write_cursor
+from search.postgres_query import ALL, Condition, Sought, Source, in_sql
+from search.postgres_score import Score
 
 EDGE_MESSAGES = 10_000
-"""So many of the newest messages, or of the oldest if these are wanted first, are looked through where all are too
-many, or take too long.
+"""So many of the newest messages, or of the oldest if these are wanted first, are looked at where all are too many, or
+take too long.
 """
 
-WEAKER = 0.5
-"""What a word that stands for another gives, beside the word itself."""
+AHEAD = 4
+"""For each hit of a page so many are expected among the next AHEAD_MESSAGES; what is rarer is gathered."""
 
-LENGTH_WORDS = 20
-"""A message with so many words and tags scores half as much as one with none."""
+AHEAD_MESSAGES = 3_000
 
-FRESHNESS = (
-    f"power(2.0::float8, greatest(-{MOST_HALVES}, least({MOST_HALVES}, "
-    f"(at_ms - {FRESH_SINCE_MS})::float8 / {HALF_LIFE_MS})))"
-)
-NO_SCORE = Condition("0::float8")
+CHATS_HITS = (4, 20)
+"""For each chat of a page so many hits are read to find the first hits of chats; more if these are not enough."""
 
 ORDERS = {
     "new": "at_ms DESC, chat_pk DESC, stream DESC, seq DESC",
     "old": "at_ms, chat_pk, stream, seq",
     "best": "score DESC, at_ms DESC, chat_pk DESC, stream DESC, seq DESC",
 }
-CHAT_ORDERS = {"new": "at_ms DESC, chat_pk DESC", "old": "at_ms, chat_pk"}
 
-EVERYWHERE = "message"
-EDGE = "(SELECT * FROM message ORDER BY {order} LIMIT {limit})"
-
-FOUND = (
-    "WITH found AS MATERIALIZED (SELECT at_ms, chat_pk, stream, seq, month, shown, {score} AS score "
-    "FROM {source} AS message WHERE {condition} LIMIT {most}), "
-    "chats AS (SELECT chat_pk, {first}(at_ms) AS at_ms, count(*) AS hits FROM found GROUP BY chat_pk) "
-)
-PAGE = (
-    "(SELECT json_agg(json_build_array(score, at_ms, chat_pk, stream, seq, hits)) "
-    "FROM ({rows} ORDER BY {order} LIMIT {limit}) AS page)"
-)
-ALL_HITS = "SELECT score, at_ms, chat_pk, stream, seq, 1 AS hits FROM found WHERE {behind}"
-BEST_OF_CHATS = (
-    "SELECT * FROM (SELECT DISTINCT ON (chat_pk) score, found.at_ms, chat_pk, stream, seq, hits "
-    "FROM found JOIN chats USING (chat_pk) ORDER BY chat_pk, {order}) AS first WHERE {behind}"
-)
-FIRST_OF_CHATS = (
-    "SELECT * FROM (SELECT DISTINCT ON (chat_pk) score, at_ms, chat_pk, stream, seq, hits "
-    "FROM (SELECT * FROM chats WHERE {behind} ORDER BY {chat_order} LIMIT {limit}) AS shown "
-    "JOIN found USING (chat_pk, at_ms) ORDER BY chat_pk, {order}) AS first"
-)
-ANSWER = "SELECT (SELECT count(*) FROM found), {chats}, {page}, {facets}"
-CHATS = "(SELECT count(*) FROM chats)"
-FACETS = (
-    "(SELECT json_object_agg(chat_pk, hits) FROM chats), "
-    "(SELECT json_object_agg(month, hits) FROM (SELECT month, count(*) AS hits FROM found GROUP BY month) AS months), "
-    "(SELECT json_object_agg(shown, hits) FROM (SELECT shown, count(*) AS hits FROM found GROUP BY shown) AS tags)"
-)
-NO_FACETS = "NULL, NULL, NULL"
-
+EDGE = "(SELECT * FROM message ORDER BY {order} LIMIT {limit}) AS message JOIN said USING (id)"
 IN_ORDER = (
     "SELECT 0, at_ms, chat_pk, stream, seq, 1 FROM "
-    "(SELECT * FROM message WHERE {behind} ORDER BY {order} LIMIT {looked_at}) AS message "
+    "(SELECT * FROM message WHERE {begin} ORDER BY {order} LIMIT {looked_at}) AS message JOIN said USING (id) "
     "WHERE {condition} ORDER BY {order} LIMIT {limit}"
 )
 ONLY_IN_ORDER = "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off"
-COUNT = "SELECT count(*) FROM (SELECT FROM message WHERE {condition} LIMIT {most}) AS found"
+IN_CHATS = (
+    "SELECT chat_pk, count(*) FROM message JOIN said USING (id) "
+    "WHERE chat_pk = ANY(%s) AND {condition} GROUP BY chat_pk"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is asked of PostgreSQL."""
 
-    condition: Condition
-    score: Condition
+    sought: Sought
+    score: Score
     ask: Ask
 
     @property
@@ -105,9 +57,10 @@ class Wanted:
         return ORDERS[self.ask.sort]
 
     @property
-    def edge(self) -> str:
+    def edge(self) -> Source:
         """Where it is looked for if there is no time for everywhere."""
-        return EDGE.format(order=ORDERS["old" if self.ask.sort == "old" else "new"], limit=EDGE_MESSAGES)
+        order = ORDERS["old" if self.ask.sort == "old" else "new"]
+        return Source(EDGE.format(order=order, limit=EDGE_MESSAGES), self.sought.checked)
 
     @property
     def behind(self) -> Condition:
@@ -124,61 +77,57 @@ class Wanted:
             return Condition(f"(at_ms, chat_pk) {sign} (%s, %s)", (at_ms, chat_pk))
         return Condition(f"(at_ms, chat_pk, stream, seq) {sign} (%s, %s, %s, %s)", (at_ms, chat_pk, stream, seq))
 
-    @property
-    def rows(self) -> str:
-        """The statement for the page's rows, without its end."""
-        if not self.ask.collapse:
-            return ALL_HITS
-        return BEST_OF_CHATS if self.ask.sort == "best" else FIRST_OF_CHATS
 
-
-def hits_in(cursor: Cursor, wanted: Wanted, source: str) -> Hits:
-    """What is found in `source`; all of it, unless that is more than EXACT_HITS."""
-    ask, behind, limit = wanted.ask, wanted.behind, wanted.ask.limit + 1
-    found = FOUND.format(
-        score=wanted.score.sql,
-        source=source,
-        condition=wanted.condition.sql,
-        most=EXACT_HITS + 1,
-        first="min" if ask.sort == "old" else "max",
-    )
-    rows = wanted.rows.format(behind=behind.sql, order=wanted.order, chat_order=CHAT_ORDERS.get(ask.sort), limit=limit)
-    page = PAGE.format(rows=rows, order=wanted.order, limit=limit)
-    chats = CHATS if ask.counts_chats else "NULL"
-    answer = ANSWER.format(chats=chats, page=page, facets=FACETS if ask.facets else NO_FACETS)
-    cursor.execute(found + answer, (*wanted.score.params, *wanted.condition.params, *behind.params))
-    total, number_of_chats, shown, *facets = cursor.fetchone()
-    return replace(
-        page_of(shown or [], ask),
-        total=min(total, EXACT_HITS),
-        chats=number_of_chats if total <= EXACT_HITS else None,
-        partial=total > EXACT_HITS,
-        facets=facets_of(*facets) if ask.facets else None,
-    )
-
-
-def rows_in_order(cursor: Cursor, wanted: Wanted, *, everywhere: bool) -> list[Any]:
-    """The page's rows and one more, if they are among the next EDGE_MESSAGES, or `everywhere`: looked at one after the
-    other, so that it takes the longer, the rarer they are.
+def page_ahead(cursor: Cursor, wanted: Wanted, share: float) -> Hits | None:
+    """A page of what is probably this `share` of all messages; null if that is too little, or if it is not among the
+    next EDGE_MESSAGES.
     """
-    behind = wanted.behind
-    if everywhere:
+    ask, expected = wanted.ask, (wanted.ask.limit + 1) * AHEAD
+    shows_later_chats = ask.collapse and ask.cursor  # and leaves out those of the pages before
+    if ask.sort == "best" or shows_later_chats or share * AHEAD_MESSAGES < expected:
+        return None
+    for hits in CHATS_HITS if ask.collapse else (1,):
+        rows = rows_in_order(cursor, wanted, EDGE_MESSAGES, hits)
+        if len(rows) > ask.limit:
+            return page_of(with_hits(cursor, wanted, rows) if ask.collapse else rows, ask)
+    return None
+
+
+def rows_in_order(cursor: Cursor, wanted: Wanted, looked_at: int | None, hits: int = 1) -> list[Any]:
+    """The page's rows and one more, if they are among so many messages, or anywhere: looked at one after the other, so
+    that it takes the longer, the rarer they are. So many `hits` are read for each row.
+    """
+    ask, condition = wanted.ask, wanted.sought.checked
+    begin = in_sql([wanted.behind, wanted.sought.time], ALL)
+    if looked_at is None:
         cursor.execute(ONLY_IN_ORDER)
     statement = IN_ORDER.format(
-        behind=behind.sql,
+        begin=begin.sql,
         order=wanted.order,
-        looked_at="ALL" if everywhere else EDGE_MESSAGES,
-        condition=wanted.condition.sql,
-        limit=wanted.ask.limit + 1,
+        looked_at=looked_at or "ALL",
+        condition=condition.sql,
+        limit=(ask.limit + 1) * hits,
     )
-    cursor.execute(statement, (*behind.params, *wanted.condition.params))
-    return list(cursor.fetchall())
+    cursor.execute(statement, (*begin.params, *condition.params))
+    rows = cursor.fetchall()
+    return first_of_chats(rows)[: ask.limit + 1] if ask.collapse else list(rows)
 
 
-def count_up(cursor: Cursor, condition: Condition) -> int:
-    """How many are found; of more than EXACT_HITS, one more than these."""
-    cursor.execute(COUNT.format(condition=condition.sql, most=EXACT_HITS + 1), condition.params)
-    return int(cursor.fetchone()[0])
+def first_of_chats(rows: Iterable[Any]) -> list[Any]:
+    first: dict[int, Any] = {}
+    for row in rows:
+        first.setdefault(row[2], row)
+    return list(first.values())
+
+
+def with_hits(cursor: Cursor, wanted: Wanted, rows: Sequence[Any]) -> list[Any]:
+    """The rows with how many hits their chats have."""
+    if not rows:
+        return []
+    condition = wanted.sought.checked
+    cursor.execute(IN_CHATS.format(condition=condition.sql), ([row[2] for row in rows], *condition.params))
+    hits = dict(cursor.fetchall())
+    return [(*place, hits[place[2]]) for *place, _ in rows]
 
 
 def page_of(rows: Iterable[Any], ask: Ask) -> Hits:
@@ -189,40 +138,3 @@ def page_of(rows: Iterable[Any], ask: Ask) -> Hits:
         items=tuple(hit_at(place, score, hits) for (score, place), hits in ranks[: ask.limit]),
         next=write_cursor(ranks[ask.limit - 1][0]) if len(ranks) > ask.limit else None,
     )
-
-
-def facets_of(
-    chats: Mapping[str, int] | None, months: Mapping[str, int] | None, shown: Mapping[str, int] | None
-) -> Facets:
-    tags: Counter[str] = Counter()
-    for names, count in (shown or {}).items():
-        tags.update(dict.fromkeys(names.split(BLANK), count))
-    return Facets({int(chat): count for chat, count in (chats or {}).items()}, months or {}, tags)
-
-
-def score_of(words: Iterable[Words], rarity: Mapping[str, float]) -> Condition:
-    """How well a message fits: the rarity of the words in it, by its length and its age. (BM25 for words that are in a
-    message once, as most words of a chat are.)
-    """
-    gains = [gain for each in words for gain in gains_of(each, rarity)]
-    if not gains:
-        return NO_SCORE
-    terms = " + ".join("%s * (words @@ %s::tsquery)::integer" for _ in gains)
-    params = tuple(value for gain in gains for value in gain)
-    return Condition(f"({terms}) / ({LENGTH_WORDS} + length(words)) * {FRESHNESS}", params)
-
-
-def gains_of(words: Words, rarity: Mapping[str, float]) -> Iterable[tuple[float, str]]:
-    """(what it gives, the tsquery that must hold)"""
-    if words.prefix or words.near:
-        return
-    most = math.fsum(rarity[term] for term in words.terms)
-    yield most, " <-> ".join(map(quoted, words.terms))
-    weaker = (*([words.whole] if words.whole else []), *words.also)
-    if weaker:
-        yield WEAKER * most, any_of(weaker)
-
-
-def rarities(count: int, frequencies: Mapping[str, int], words: Iterable[Words]) -> dict[str, float]:
-    """Each word's rarity among so many messages (inverse document frequency)."""
-    return {term: math.log1p(count / (1 + frequencies.get(term, 0))) for each in words for term in each.terms}

@@ -1,24 +1,30 @@
-"""A `Query` as a condition of SQL. Called by `postgres_engine.py`.
+"""A `Query` as conditions of SQL. Called by the other `postgres_` modules.
 
 Whatever a person typed is a bound parameter. Words and tags become one tsquery, as far as they stand together, so that
-the index is asked once.
+the index is asked once. What no tsquery can say is asked of the rows that the index names, by their words in `said`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 from history.models import INTERNAL, PUBLIC
 from search.engine import Scope
-from search.postgres_tables import TAG_MARK, customer_tag, quoted, tag_word
+from search.postgres_tables import TAG_MARK, customer_tag, pair, quoted, tag_word
 from search.query import AllOf, AnyOf, ChatIs, Clause, InChats, Not, Query, Tagged, Words
 
 STREAMS = frozenset({PUBLIC, INTERNAL})
+FEW_WORDS = 8
+"""An index looks at so many together at the most: each message that it finds is compared with all of them."""
+
 NOTHING = f"'{TAG_MARK}'"
 """A tsquery for a word that no message has."""
 
-Expand = Callable[[Words], list[str]]
-"""The words that a beginning or a spelling stands for."""
+WITH_WORDS = "message JOIN said USING (id)"
+
+Expand = Callable[[Words], Sequence[str]]
+"""The tsqueries of which one must hold, for a beginning or a spelling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,48 +37,108 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Lexemes:
-    """A tsquery."""
+    """A tsquery, and whether it holds for a message without words and tags: such a one no index can answer."""
 
     text: str
-
-    def condition(self) -> Condition:
-        return Condition("words @@ %s::tsquery", (self.text,))
-
-
-Part = Condition | Lexemes
+    of_none: bool = False
+    one_of: tuple[str, ...] = ()
+    """Of so many tsqueries one must hold that an index is asked for each by itself."""
 
 
-def condition_of(query: Query, scope: Scope, expand: Expand) -> Condition:
-    """What holds for a row that is found."""
-    wanted = [part_of(query.where, expand)]
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a condition: a tsquery that it needs, null if there is none, and the condition itself, null if the
+    tsquery says all.
+    """
+
+    needs: Lexemes | None
+    check: Condition | None = None
+    reads_words: bool = True
+
+
+class Joint(NamedTuple):
+    """How parts are joined: in a tsquery, in SQL, and when the whole holds."""
+
+    sign: str
+    word: str
+    holds: Callable[[Iterable[bool]], bool]
+
+
+ALL = Joint(" & ", " AND ", all)
+ANY = Joint(" | ", " OR ", any)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where it is looked for, as a FROM, and what holds there."""
+
+    tables: str
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What holds for a message that is found, said twice: for where the index of words is asked, and for where messages
+    are looked at one after the other, together with their words.
+    """
+
+    everywhere: Source
+    checked: Condition
+    """Of a row of WITH_WORDS."""
+    time: Condition
+    """The part of it on the time."""
+
+
+def sought(query: Query, scope: Scope, expand: Expand) -> Sought:
+    parts = [part_of(clause, expand) for clause in query.where.clauses]
     if scope.customer_id is not None:
-        wanted.append(Lexemes(quoted(tag_word(customer_tag(scope.customer_id)))))
+        parts.append(Part(Lexemes(quoted(tag_word(customer_tag(scope.customer_id))))))
     if scope.chats is not None:
-        wanted.append(in_chats(scope.chats))
+        parts.append(in_chats(scope.chats))
     if scope.streams != STREAMS:
-        wanted.append(Condition("stream = ANY(%s)", (sorted(scope.streams),)))
-    if query.after_ms is not None:
-        wanted.append(Condition("at_ms >= %s", (query.after_ms,)))
-    if query.before_ms is not None:
-        wanted.append(Condition("at_ms < %s", (query.before_ms,)))
-    return conditional(joined(wanted, " & ", " AND "))
+        parts.append(Part(None, Condition("stream = ANY(%s)", (sorted(scope.streams),)), reads_words=False))
+    whole = joined(parts, ALL)
+    others = [part for part in parts if part.check]
+    time = time_of(query)
+    checked = in_sql([condition_of(whole), time], ALL)
+    index = index_of(parts, whole)
+    if index:
+        indexed = in_sql([*index, *map(condition_of, others), time], ALL)
+        return Sought(Source(tables_of(others), indexed), checked, time)
+    return Sought(Source(tables_of([whole]), checked), checked, time)
+
+
+def index_of(parts: Sequence[Part], whole: Part) -> list[Condition]:
+    """What the index of words is asked for; nothing if it cannot answer."""
+    wide = [part.needs.one_of for part in parts if part.needs and part.needs.one_of]
+    narrow = joined([part for part in parts if not (part.needs and part.needs.one_of)], ALL).needs
+    if narrow and narrow.of_none:
+        wide, narrow = [], whole.needs
+    one_of = [Condition("words_of(id) @@ ANY(%s::tsquery[])", (list(texts),)) for texts in wide]
+    if narrow and not narrow.of_none:
+        one_of.append(Condition("words_of(id) @@ %s::tsquery", (narrow.text,)))
+    return one_of
+
+
+def tables_of(checked: Iterable[Part]) -> str:
+    return WITH_WORDS if any(part.reads_words for part in checked) else "message"
+
+
+def time_of(query: Query) -> Condition:
+    bounds = (("at_ms >= %s", query.after_ms), ("at_ms < %s", query.before_ms))
+    return in_sql([Condition(sql, (ms,)) for sql, ms in bounds if ms is not None], ALL)
 
 
 def part_of(clause: Clause, expand: Expand) -> Part:
     match clause:
         case AllOf(clauses):
-            parts = [part_of(each, expand) for each in clauses]
-            return joined(parts, " & ", " AND ") if parts else Condition("TRUE")
+            return joined([part_of(each, expand) for each in clauses], ALL)
         case AnyOf(clauses):
-            parts = [part_of(each, expand) for each in clauses]
-            return joined(parts, " | ", " OR ") if parts else Condition("FALSE")
+            return joined([part_of(each, expand) for each in clauses], ANY)
         case Not(inner):
-            part = part_of(inner, expand)
-            if isinstance(part, Lexemes):
-                return Lexemes(f"!({part.text})")
-            return Condition(f"NOT ({part.sql})", part.params)
+            return without(part_of(inner, expand))
         case Tagged(tag):
-            return Lexemes(quoted(tag_word(tag)))
+            return Part(Lexemes(quoted(tag_word(tag))))
         case InChats(chats):
             return in_chats(chats)
         case Words():
@@ -83,46 +149,73 @@ def part_of(clause: Clause, expand: Expand) -> Part:
 
 def words_part(words: Words, expand: Expand) -> Part:
     if words.prefix or words.near:
-        return Lexemes(any_of(expand(words)))
+        found = tuple(expand(words))
+        return Part(Lexemes(" | ".join(found) or NOTHING, one_of=found if len(found) > FEW_WORDS else ()))
     other = (*([words.whole] if words.whole else []), *words.also)
     if len(words.terms) == 1:
-        return Lexemes(any_of((*words.terms, *other)))
+        return Part(Lexemes(any_of((*words.terms, *other))))
     apart = phrase(words.terms)
-    return joined([apart, Lexemes(any_of(other))], " | ", " OR ") if other else apart
+    return joined([apart, Part(Lexemes(any_of(other)))], ANY) if other else apart
 
 
-def phrase(terms: tuple[str, ...]) -> Condition:
-    """The words next to each other; in a long text, in one of its pieces."""
+def phrase(terms: tuple[str, ...]) -> Part:
+    """The words next to each other; in a long text, in one of its pieces. Of two words the index knows it."""
+    pairs = Lexemes(" & ".join(quoted(pair(*two)) for two in dict.fromkeys(pairwise(terms))))
+    if len(terms) == 2:
+        return Part(pairs)
     near = " <-> ".join(map(quoted, terms))
-    each = " & ".join(map(quoted, dict.fromkeys(terms)))
-    return Condition(
-        "(words @@ %s::tsquery AND (words @@ %s::tsquery OR (pieces IS NOT NULL AND "
-        "EXISTS (SELECT FROM unnest(pieces) AS piece WHERE piece @@ %s::tsquery))))",
-        (each, near, near),
+    holds = Condition(
+        "(words @@ %s::tsquery OR (pieces IS NOT NULL AND "
+        "EXISTS (SELECT FROM unnest(pieces) AS piece WHERE piece @@ %s::tsquery)))",
+        (near, near),
     )
+    return Part(pairs, holds)
 
 
 def any_of(names: Iterable[str]) -> str:
     return " | ".join(map(quoted, names)) or NOTHING
 
 
-def in_chats(chats: Iterable[int]) -> Condition:
-    return Condition("chat_pk = ANY(%s)", (sorted(chats),))
+def in_chats(chats: Iterable[int]) -> Part:
+    return Part(None, Condition("chat_pk = ANY(%s)", (sorted(chats),)), reads_words=False)
 
 
-def joined(parts: list[Part], sign: str, word: str) -> Part:
+def without(part: Part) -> Part:
+    if part.check is None and part.needs:
+        return Part(Lexemes(f"!({part.needs.text})", not part.needs.of_none))
+    condition = condition_of(part)
+    return Part(None, Condition(f"NOT {condition.sql}", condition.params), part.reads_words)
+
+
+def joined(parts: Sequence[Part], how: Joint) -> Part:
     """All the tsqueries as one, with the other conditions."""
-    texts = [part.text for part in parts if isinstance(part, Lexemes)]
-    lexemes = [Lexemes(sign.join(f"({text})" for text in texts))] if texts else []
-    others = [part for part in parts if isinstance(part, Condition)]
-    if not others:
-        return lexemes[0]
-    conditions = [*map(Lexemes.condition, lexemes), *others]
-    if len(conditions) == 1:
-        return conditions[0]
-    params = tuple(param for part in conditions for param in part.params)
-    return Condition(f"({word.join(part.sql for part in conditions)})", params)
+    plain = [part.needs for part in parts if part.needs and not part.check]
+    if plain and len(plain) == len(parts):
+        return Part(as_one(plain, how))
+    needs = [part.needs for part in parts if part.needs]
+    others = [part for part in parts if part.check]
+    conditions = [*([condition_of(Part(as_one(plain, how)))] if plain else []), *map(condition_of, others)]
+    return Part(
+        as_one(needs, how) if needs and (how is ALL or len(needs) == len(parts)) else None,
+        in_sql(conditions, how),
+        bool(plain) or any(part.reads_words for part in others),
+    )
 
 
-def conditional(part: Part) -> Condition:
-    return part.condition() if isinstance(part, Lexemes) else part
+def as_one(lexemes: Sequence[Lexemes], how: Joint) -> Lexemes:
+    return Lexemes(
+        how.sign.join(dict.fromkeys(f"({each.text})" for each in lexemes)), how.holds(each.of_none for each in lexemes)
+    )
+
+
+def in_sql(conditions: Sequence[Condition], how: Joint) -> Condition:
+    params = tuple(param for each in conditions for param in each.params)
+    none = "TRUE" if how is ALL else "FALSE"
+    return Condition(f"({how.word.join(each.sql for each in conditions) or none})", params)
+
+
+def condition_of(part: Part) -> Condition:
+    if part.check:
+        return part.check
+    assert part.needs, "a part says something"
+    return Condition("words @@ %s::tsquery", (part.needs.text,))

@@ -1,8 +1,14 @@
 """How messages lie in PostgreSQL for search: tables in a schema of their own, made and dropped by the engine, as they
 are a cache. Called by the other `postgres_` modules.
 
-A message's tsvector holds the words of `words.py` with their positions, its stems, and its tags: PostgreSQL's own
-parser never sees a text. What a tsvector cannot hold of a long text (a word at more than 255 places, places beyond
+What the hits of a common word are counted, grouped and put in order by lies apart from the words, in short rows: these
+hits lie all over the table, so that its pages are what such a search costs, and so it has a fifth of them. The index of
+words belongs to the short rows all the same, by a function that reads the words of a message's number. A number's words
+never change, and are there as long as its message is; so the function is immutable, as an index wants it.
+
+A message's tsvector holds the words of `words.py` with their positions, its stems, its tags, and each two words that
+stand next to each other, so that the index knows where two common words do: PostgreSQL's own parser never sees a text.
+What a tsvector cannot hold of a long text (a word at more than 255 places, places beyond
 16,383) is there once more in pieces, for phrases.
 """
 
@@ -11,30 +17,33 @@ import unicodedata
 import zlib
 from base64 import b64encode
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
-from search.engine import Document
+from search.engine import Document, Key
 from search.facts import SHOWN_TAGS
 from search.names import names
 from search.parser import TERMS
-from search.places import month_at
+from search.places import freshness, month_at
 from search.stems import STEM_MARK
 
-FORMAT = f"1 {unicodedata.unidata_version}"
+FORMAT = f"2 {unicodedata.unidata_version}"
 """Raise the number when tables or tokenizer change; another Unicode may cut other words, too."""
 
 # What is new waits in a short list, which each search reads, and goes into the index a thousand messages at a time: a
-# quarter of the work.
+# quarter of the work. The function is dear, so that no plan calls it for messages that the index can name.
 TABLES = (
-    "CREATE TABLE edition (format text, identity bigint, commits bigint, messages bigint)",
-    "CREATE TABLE message (at_ms bigint NOT NULL, chat_pk bigint NOT NULL, seq bigint NOT NULL, "
-    "stream smallint NOT NULL, month text NOT NULL, shown text NOT NULL, words tsvector NOT NULL, "
-    "pieces tsvector[], PRIMARY KEY (chat_pk, stream, seq))",
+    "CREATE TABLE edition (format text, identity bigint, commits bigint, messages bigint, last_id bigint)",
+    "CREATE TABLE said (id bigint PRIMARY KEY, words tsvector NOT NULL, pieces tsvector[])",
+    "CREATE TABLE kind (kind integer PRIMARY KEY, month text NOT NULL, shown text NOT NULL)",
+    "CREATE TABLE message (at_ms bigint NOT NULL, chat_pk bigint NOT NULL, id bigint NOT NULL, worth real NOT NULL, "
+    "seq integer NOT NULL, kind integer NOT NULL, stream smallint NOT NULL, PRIMARY KEY (chat_pk, stream, seq))",
+    "CREATE FUNCTION words_of(bigint) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS "
+    "'BEGIN RETURN (SELECT words FROM {schema}.said WHERE id = $1); END'",
     "CREATE INDEX message_in_time ON message (at_ms, chat_pk, stream, seq)",
-    "CREATE INDEX message_words ON message USING gin (words) WITH (gin_pending_list_limit = 1024)",
+    "CREATE INDEX message_words ON message USING gin (words_of(id)) WITH (gin_pending_list_limit = 1024)",
     'CREATE TABLE word (word text COLLATE "C" PRIMARY KEY, messages bigint NOT NULL, near integer[]) '
     "WITH (fillfactor = 50)",
     "CREATE INDEX word_near ON word USING gin (near) WITH (gin_pending_list_limit = 256)",
@@ -46,6 +55,9 @@ TAG_MARK = "@"
 PLAIN_TAG_LETTERS = 24
 HASH_BYTES = 12
 """Longer tags, which have somebody's id in them, are kept as hashes."""
+
+PAIR_MARK = "="
+"""Begins two words that stand next to each other; no word begins so."""
 
 BLANK = "\x1f"
 """Stands between tags: no tag has it."""
@@ -66,25 +78,44 @@ TWO_WRONG_LETTERS = 6
 """Shorter words are never near another by two wrong letters: those that are looked for have eight."""
 
 
-class Row(NamedTuple):
-    """A message as it lies in the table."""
+LENGTH_WORDS = 20
+"""A message of so many words is worth half as much as one of none."""
 
-    at_ms: int
-    chat_pk: int
-    seq: int
-    stream: int
+
+class Kind(NamedTuple):
+    """What many messages have in common."""
+
     month: str
     shown: str
+    """The tags that are counted as facets."""
+
+
+class Row(NamedTuple):
+    """A message as it lies in the tables."""
+
+    key: Key
+    at_ms: int
+    worth: float
+    """The shorter and the newer it is, the more."""
+    kind: Kind
+    names: Collection[str]
+    """Its words and their stems."""
     words: str
     pieces: list[str] | None
 
 
-def row_of(document: Document, places: Mapping[str, list[int]]) -> Row:
-    key = document.key
+def row_of(document: Document) -> Row:
+    places = places_of(document.text)
     tags, shown = tag_words(document.tags, document.customer_id)
-    words = f"{vector(places)} {tags}"
-    month = month_at(document.at_ms)
-    return Row(document.at_ms, key.chat_pk, key.seq, key.stream, month, shown, words, pieces_of(places))
+    return Row(
+        document.key,
+        document.at_ms,
+        freshness(document.at_ms) / (LENGTH_WORDS + len(places)),
+        Kind(month_at(document.at_ms), shown),
+        places.keys(),
+        f"{vector(places)} {' '.join(map(quoted, pairs_of(places)))} {tags}",
+        pieces_of(places),
+    )
 
 
 @lru_cache(CACHED_TAGS)
@@ -100,6 +131,20 @@ def places_of(text: str) -> dict[str, list[int]]:
     for name, place in names(text):
         places[name].append(place + 1)
     return places
+
+
+def pairs_of(places: Mapping[str, list[int]]) -> set[str]:
+    """Of words that stand next to each other. A place may have several words, such as a compound and its first part."""
+    at: dict[int, list[str]] = defaultdict(list)
+    for name, where in places.items():
+        if not name.startswith(STEM_MARK):
+            for place in where:
+                at[place].append(name)
+    return {pair(one, other) for place, ones in at.items() for one in ones for other in at.get(place + 1, ())}
+
+
+def pair(one: str, other: str) -> str:
+    return f"{PAIR_MARK}{one} {other}"
 
 
 def vector(places: Mapping[str, list[int]]) -> str:
@@ -164,8 +209,8 @@ def kept_near_numbers(word: str) -> list[int] | None:
 
 
 def is_word(lexeme: str) -> bool:
-    """Or a stem; not a tag."""
-    return not lexeme.startswith(TAG_MARK)
+    """Or a stem; not a tag, not a pair of words."""
+    return not lexeme.startswith((TAG_MARK, PAIR_MARK))
 
 
 def words_in(lexemes: Iterable[str]) -> list[str]:

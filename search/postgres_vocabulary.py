@@ -5,15 +5,15 @@
 import time
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
 from history.db import Cursor
-from search.engine import EXACT_HITS, EXPANSIONS, KNOWN_CHATS, Scope
-from search.postgres_page import count_up
-from search.postgres_query import Lexemes
+from search.engine import EXACT_HITS, EXPANSIONS, KNOWN_CHATS
+from search.postgres_counts import count_up
+from search.postgres_query import Condition, Source, any_of
 from search.postgres_tables import kept_near_numbers, near_numbers, quoted
 from search.query import AllOf, Query, Words
 from search.spelling import is_near
@@ -21,16 +21,15 @@ from search.spelling import is_near
 LAST_LETTER = "\U0010ffff"
 
 FREQUENCIES = "SELECT word, messages FROM word WHERE word = ANY(%s) AND messages > 0"
-BEGINNING = "SELECT word FROM word WHERE word >= %s AND word < %s AND messages > 0 ORDER BY messages DESC LIMIT %s"
+BEGINNING = (
+    "SELECT word, messages FROM word WHERE word >= %s AND word < %s AND messages > 0 ORDER BY messages DESC LIMIT %s"
+)
 NEAR = "SELECT word, messages FROM word WHERE near && %s AND messages > 0 ORDER BY messages DESC, word"
 CHATS = (
     "SELECT count(DISTINCT chat_pk), count(*) FROM "
-    "(SELECT chat_pk FROM message WHERE words @@ %s::tsquery LIMIT %s) AS known"
+    "(SELECT chat_pk FROM message WHERE words_of(id) @@ %s::tsquery LIMIT %s) AS known"
 )
 SOME_MESSAGES = 1000
-
-FREQUENT_SHARE = 0.01
-"""A word is frequent that is in so many of all messages."""
 
 RISE = (
     "UPDATE word SET messages = word.messages + new.messages "
@@ -44,31 +43,17 @@ class OutOfTime(Exception):
     """A search has so many beginnings and spellings that it cannot be answered."""
 
 
-def are_frequent(cursor: Cursor, query: Query, count: int) -> bool:
-    """Whether each word of the query is in a good share of the `count` messages. True if there is none."""
-    if any(words.prefix or words.near or len(words.terms) > 1 for words in query.words):
-        return False
-    terms = [words.terms[0] for words in query.words]
-    known = frequencies(cursor, terms)
-    return all(known.get(term, 0) >= FREQUENT_SHARE * count for term in terms)
-
-
-def known_total(cursor: Cursor, query: Query, scope: Scope) -> int | None:
-    """In how many messages the only word of a search of everything is, without looking at them. Null for another
-    search, and where too many have only another form of it.
+def known_total(cursor: Cursor, query: Query, least: int) -> int | None:
+    """In how many messages the only word of a search is that `least` is known of, without looking at them. Null for
+    another search, and where too many have only another form of it.
     """
-    match query:
-        case Query(
-            where=AllOf((Words(terms=(term,), whole=None, also=also, prefix=False, near=0),)),
-            after_ms=None,
-            before_ms=None,
-        ) if scope == Scope():
-            total = frequencies(cursor, [term]).get(term, 0)
-            if also:
-                others = " | ".join(map(quoted, also))
-                counted = count_up(cursor, Lexemes(f"({others}) & !{quoted(term)}").condition())
-                return total + counted if counted <= EXACT_HITS else None
-            return total
+    match query.where:
+        case AllOf((Words(terms=(term,), whole=None, also=also),)) if least:
+            if not also:
+                return least
+            others = f"({any_of(also)}) & !{quoted(term)}"
+            counted = count_up(cursor, Source("message", Condition("words_of(id) @@ %s::tsquery", (others,))))
+            return least + counted if counted <= EXACT_HITS else None
     return None
 
 
@@ -79,21 +64,26 @@ class Expansion:
     cursor: Cursor
     until: float
     """When there is no more time, by `time.monotonic`."""
+    messages: dict[Words, int] = field(default_factory=dict)
+    """In how many messages they are, each word counted by itself."""
     cut: bool = False
     """One stood for too many."""
 
-    def words(self, words: Words) -> list[str]:
-        """Raises OutOfTime."""
+    def one_of(self, words: Words) -> list[str]:
+        """The tsqueries of which one must hold. Raises OutOfTime."""
         if time.monotonic() > self.until:
             raise OutOfTime
+        letters = words.terms[0]
         if words.prefix:
-            letters = words.terms[0]
             self.cursor.execute(BEGINNING, (letters, letters + LAST_LETTER, EXPANSIONS + 1))
-            found = [word for (word,) in self.cursor.fetchall()]
+            found = list(self.cursor.fetchall())
         else:
-            found = [word for word, _ in near_to(self.cursor, words.terms[0], words.near)]
+            found = near_to(self.cursor, letters, words.near)
+        self.messages[words] = sum(count for _, count in found[:EXPANSIONS])
+        if words.prefix and 0 < len(found) <= EXPANSIONS:
+            return [f"{quoted(letters)}:*"]  # all words that begin so, which the index knows at once
         self.cut = self.cut or len(found) > EXPANSIONS
-        return found[:EXPANSIONS]
+        return [quoted(word) for word, _ in found[:EXPANSIONS]]
 
 
 def near_to(cursor: Cursor, word: str, near: int) -> list[tuple[str, int]]:

@@ -8,7 +8,7 @@ import pytest
 
 from history.db import Store
 from history.errors import Busy
-from search.engine import Ask
+from search.engine import Ask, Key
 from search.parser import parse
 from search.postgres_engine import PostgresEngine
 from tests.conftest import MakeDatabase
@@ -110,8 +110,9 @@ def test_a_search_without_time_says_that_there_may_be_more(engine: PostgresEngin
 def test_what_is_found_too_often_to_be_gathered_is_looked_for_among_the_newest(
     engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("search.postgres_engine.EXACT_HITS", 3)
-    monkeypatch.setattr("search.postgres_page.EXACT_HITS", 3)
+    monkeypatch.setattr("search.postgres_answer.EXACT_HITS", 3)
+    monkeypatch.setattr("search.postgres_gather.EXACT_HITS", 3)
+    monkeypatch.setattr("search.postgres_counts.EXACT_HITS", 3)
     engine.commit([message(seq, "coat", chat=seq) for seq in range(1, 8)])
 
     def found(text: str, ask: Ask) -> tuple[int, int | None, bool, list[int]]:
@@ -121,15 +122,48 @@ def test_what_is_found_too_often_to_be_gathered_is_looked_for_among_the_newest(
     assert found("coat", Ask(limit=2)) == (7, None, False, [7, 6])
     assert found("coat -hat", Ask(limit=2)) == (3, None, True, [7, 6])
     assert found("coat", Ask("best", limit=2)) == (7, None, True, [7, 6])
-    assert found("coat", Ask(limit=2, collapse=True)) == (7, None, True, [7, 6])
+    assert found("coat", Ask(limit=2, collapse=True)) == (7, None, False, [7, 6])
     assert found("coat -hat", Ask(limit=2, collapse=True)) == (3, None, True, [7, 6])
+
+
+def test_two_words_are_found_where_they_stand_next_to_each_other(engine: PostgresEngine) -> None:
+    engine.commit(
+        [message(1, "a coat, red"), message(2, "a red coat"), message(3, "a red-blue coat"), message(4, "red")]
+    )
+    assert find(engine, '"red coat"') == [2]
+    assert find(engine, '"blue coat"') == [3] and find(engine, '"a red"') == [3, 2]
+    assert find(engine, '"a red coat"') == [2] and find(engine, '"red coat" OR "coat red"') == [2, 1]
+    assert find(engine, '-"red coat"') == [4, 3, 1]
+
+
+@pytest.mark.parametrize("collapse", [False, True])
+def test_the_best_are_the_same_however_few_are_scored_first(
+    engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch, collapse: bool
+) -> None:
+    texts = ["coats", "a coat", "red coats and a coat", "the red coat that has everything", "coat", "a red hat"]
+    engine.commit([message(seq, texts[seq % 6], chat=1 + seq % 9, at=seq) for seq in range(1, 60)])
+
+    def pages() -> Iterator[list[tuple[float, Key]]]:
+        cursor = None
+        while True:
+            hits = engine.search(
+                parse("coat OR red", START_MS, "c1"), EVERYTHING, Ask("best", cursor, 3, collapse=collapse)
+            )
+            yield [(hit.score, hit.key) for hit in hits.items]
+            if (cursor := hits.next) is None:
+                return
+
+    scored_all = list(pages())
+    monkeypatch.setattr("search.postgres_gather.SCORED", 5)
+    monkeypatch.setattr("search.postgres_gather.SCORED_BEHIND", 5)
+    assert list(pages()) == scored_all and len(scored_all) > 2
 
 
 def test_the_pages_of_what_is_found_too_often_go_on_to_the_last_one(
     engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("search.postgres_engine.EXACT_HITS", 3)
-    monkeypatch.setattr("search.postgres_page.EXACT_HITS", 3)
+    monkeypatch.setattr("search.postgres_answer.EXACT_HITS", 3)
+    monkeypatch.setattr("search.postgres_gather.EXACT_HITS", 3)
     monkeypatch.setattr("search.postgres_page.EDGE_MESSAGES", 2)
     engine.commit([message(seq, "coat" if seq < 7 else "hat", chat=seq) for seq in range(1, 13)])
     for text in ("coat", "coat -scarf"):

@@ -1,0 +1,70 @@
+"""How well a message fits, for PostgreSQL. Called by `postgres_engine.py`; pure.
+
+A hit scores what the rarity of the words in it gives, times the message's worth, which lies in the table. (BM25 for
+words that are in a message once, as most words of a chat are.) So nothing scores more than all words together give
+times its worth, and messages of the most worth are looked at first.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from search.engine import Ask
+from search.postgres_query import Condition, any_of
+from search.postgres_tables import pair, quoted
+from search.query import AllOf, AnyOf, Clause, Query, Words
+
+WEAKER = 0.5
+"""What a word that stands for another gives, where the word itself is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Of a row of message and said. A hit's score is at least `least` times its worth, and at most `most`."""
+
+    condition: Condition
+    least: float
+    most: float
+
+
+NO_SCORE = Score(Condition("0::float8"), 0, 0)
+
+
+def score_of(query: Query, count: int, frequencies: Mapping[str, int], ask: Ask) -> tuple[Score, Ask]:
+    """For a search of `count` messages. Where nothing can score, the newest hits are asked for as the best ones."""
+    wanted = [words for words in query.words if not words.prefix and not words.near]
+    if ask.sort != "best" or not wanted:
+        return NO_SCORE, replace(ask, sort="new") if ask.sort == "best" else ask
+    gains = [gain_of(words, count, frequencies) for words in wanted]
+    conditions = [condition_of(words, gain) for words, gain in zip(wanted, gains, strict=True)]
+    sql = " + ".join(each.sql for each in conditions)
+    params = tuple(param for each in conditions for param in each.params)
+    known = dict(zip(wanted, gains, strict=True))
+    return Score(Condition(f"({sql}) * worth", params), least_of(query.where, known), math.fsum(gains)), ask
+
+
+def gain_of(words: Words, count: int, frequencies: Mapping[str, int]) -> float:
+    """The rarity of the words among so many messages (inverse document frequency)."""
+    return math.fsum(math.log1p(count / (1 + frequencies.get(term, 0))) for term in words.terms)
+
+
+def condition_of(words: Words, gain: float) -> Condition:
+    itself = quoted(pair(*words.terms)) if len(words.terms) == 2 else " <-> ".join(map(quoted, words.terms))
+    weaker = any_of((*([words.whole] if words.whole else []), *words.also))
+    return Condition(
+        "CASE WHEN words @@ %s::tsquery THEN %s::float8 WHEN words @@ %s::tsquery THEN %s ELSE 0 END",
+        (itself, gain, weaker, WEAKER * gain),
+    )
+
+
+def least_of(clause: Clause, gains: Mapping[Words, float]) -> float:
+    """What each message gains for which the clause holds."""
+    match clause:
+        case AllOf(clauses):
+            return math.fsum(least_of(each, gains) for each in clauses)
+        case AnyOf(clauses):
+            return min((least_of(each, gains) for each in clauses), default=0)
+        case Words() if len(clause.terms) < 3:  # longer ones may be in a piece only, which gives nothing
+            has_weaker = clause.whole or clause.also
+            return gains.get(clause, 0) * (WEAKER if has_weaker else 1)
+    return 0
