@@ -13,6 +13,7 @@ from pathlib import Path
 
 from email_validator import EmailNotValidError, validate_email
 from jinja2 import Template
+from markupsafe import Markup
 
 from history.errors import Invalid
 from history.mail.headers import header_block, header_text, mailbox
@@ -35,7 +36,7 @@ ADDRESSES_KNOWN = 1000
 ATTACHMENT_NAME = "transcript.txt"
 
 TEMPLATES = environment(Path(__file__).parent / "templates")
-TEMPLATES.filters.update(web_address=web_address, linked=linked)
+TEMPLATES.filters.update(web_address=web_address, linked=linked, one_below_the_other=Markup("<br>").join)
 
 
 def compose(letter: Letter) -> bytes:
