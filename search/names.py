@@ -6,6 +6,7 @@ itself, and remembered, as people use the same words all the time. Only a teleph
 
 import re
 from itertools import accumulate
+from operator import itemgetter
 from typing import NamedTuple
 
 from search.stems import STEM_MARK, stem
@@ -15,8 +16,8 @@ CACHED_PIECES = 65_536
 LONG_LETTERS = 2_000
 """Pieces of longer texts are not remembered: they could be anything, and fill the memory."""
 
-NUMBER_OVER_BLANK = re.compile(r"[0-9][^A-Za-z0-9]?\s[^A-Za-z0-9]?[0-9]")
-
+MAYBE_NUMBER = re.compile("[0-9](?<![A-Za-z0-9][0-9])[0-9]{0,3}(?:[^A-Za-z0-9+#]{1,2}[0-9]{2,4}){2,5}(?![A-Za-z0-9])")
+"""What `words.PHONE` finds, in ASCII and in the letters themselves."""
 
 SINGLE = re.compile(r"[^\w+#]*([A-Za-z0-9]+)[^\w+#]*", re.ASCII)
 """One word, with signs around it that make no part of it: most pieces."""
@@ -28,7 +29,7 @@ class Cut(NamedTuple):
     names: tuple[tuple[str, int], ...]
     """Each token and its position in the piece."""
     words: tuple[tuple[str, int], ...]
-    """Those that are no stems."""
+    """Those that are no stems, by their positions."""
     length: int
     """How many positions the piece has."""
     plain: str | None
@@ -54,7 +55,8 @@ def names(text: str) -> list[tuple[str, int]]:
 def may_reach_over(text: str) -> bool:
     """Whether there may be a telephone number with blanks in it."""
     if text.isascii():
-        return NUMBER_OVER_BLANK.search(text) is not None
+        numbers = MAYBE_NUMBER.findall(text)
+        return numbers != [] and any(len(number.split()) > 1 for number in numbers)
     return any(map(str.isnumeric, text))
 
 
@@ -62,13 +64,17 @@ def cut_of(piece: str) -> Cut:
     single = SINGLE.fullmatch(piece) if piece.isascii() else None
     if single:
         return cut_of_word(single[1].lower()[:WORD_LETTERS])
-    found = tokens(piece)
-    length = sum(token.spine for token in found)
-    names = tuple((token.text, token.position) for token in found)
-    words = tuple(name for name in names if not name[0].startswith(STEM_MARK))
-    stems = " ".join(name for name, _ in names if name.startswith(STEM_MARK))
-    plain = " ".join(name for name, _ in words) if len(words) == length else None
-    return Cut(names, words, length, plain, stems)
+    names, words, stems, length = [], [], [], 0
+    for name, position, _, _, is_spine in tokens(piece):
+        names.append((name, position))
+        length += is_spine
+        if name.startswith(STEM_MARK):
+            stems.append(name)
+        else:
+            words.append((name, position))
+    plain = " ".join([name for name, _ in words]) if len(words) == length else None
+    words.sort(key=itemgetter(1))
+    return Cut(tuple(names), tuple(words), length, plain, " ".join(stems))
 
 
 def cut_of_word(word: str) -> Cut:

@@ -26,7 +26,8 @@ def words_near(searcher: tantivy.Searcher, word: str, near: int) -> set[str]:
         if not hits:
             break
         for _, address in hits:
-            found.update(near_words(word, near, str(searcher.doc(address).get_first(TEXT)).split()))
+            words = " ".join(map(str, searcher.doc(address).get_all(TEXT))).split()
+            found.update(near_words(word, near, words))
     return found
 
 

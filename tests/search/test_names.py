@@ -1,9 +1,11 @@
 """The quick way to a text's tokens finds what the long way finds."""
 
+import json
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from search.names import names
+from search.names import cuts, names
 from search.words import tokens
 
 PIECES = st.sampled_from(
@@ -38,6 +40,16 @@ TEXTS = st.lists(st.tuples(PIECES | st.text(max_size=5), BLANKS)).map(
 @given(TEXTS)
 @example("call +1 (408) 247 8880 now")
 @example("4 08 247 88 80")
+@example("in 2 rooms for 12 days, 12(34)5678 or 5 5 408 247")
 @example("the 408-247-8880. 12 coats " * 200)
 def test_names_are_the_tokens(text: str) -> None:
     assert sorted(names(text)) == sorted((token.text, token.position) for token in tokens(text))
+
+
+@given(TEXTS)
+@example('a"b \\c\\d \x00 "e"')
+def test_words_lie_by_their_positions_and_need_no_quoting_in_json(text: str) -> None:
+    for cut in cuts(text):
+        positions = [position for _, position in cut.words]
+        assert positions == sorted(positions)
+        assert all(json.dumps(name, ensure_ascii=False) == f'"{name}"' for name, _ in cut.names)
