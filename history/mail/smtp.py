@@ -5,7 +5,6 @@ each verb; so they are spoken here. The fence is asked when the server waits for
 says so.
 """
 
-import re
 import select
 import smtplib
 import socket
@@ -41,7 +40,6 @@ IDLE_SECONDS = 30
 
 BLOCK_BYTES = 1 << 18
 ANSWER_LETTERS = 500
-LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 
 Tls = Literal["starttls", "implicit", "none"]
 
@@ -192,16 +190,16 @@ class Connection:
         return smtp.getreply()
 
     def hand_over(self, smtp: smtplib.SMTP, content: bytes) -> bytes:
-        """Body and dot; returns the words with which the server took the mail."""
+        """Body and dot; returns the words with which the server took the mail. The dot is the last that is sent: until
+        all is, the server cannot have taken the mail."""
         self.phase = "body"
-        stuffed = LEADING_DOT.sub(b"..", content)
         patience(smtp, BLOCK_SECONDS)
+        stuffed = (b"." if content.startswith(b".") else b"") + content.replace(b"\n.", b"\n..") + b".\r\n"
         for start in range(0, len(stuffed), BLOCK_BYTES):
+            check_not_cut(smtp)
             smtp.send(stuffed[start : start + BLOCK_BYTES])
-        check_not_cut(smtp)
         self.phase = "dot"
         patience(smtp, DOT_SECONDS)
-        smtp.send(b".\r\n")
         return check_answer(smtp.getreply(), 250)
 
 
@@ -212,7 +210,7 @@ def connect(settings: MailSettings) -> smtplib.SMTP:
     else:
         smtp = smtplib.SMTP(host, port, name, timeout=CONNECT_SECONDS)
     assert smtp.sock is not None, "it has greeted us"
-    # the dot goes out by itself: else the system holds it back until the body is acknowledged, 40 ms later
+    # else the system holds back the end of a body until the rest of it is acknowledged, 40 ms later
     smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return smtp
 
@@ -224,7 +222,7 @@ def trust() -> ssl.SSLContext:
 
 
 def check_not_cut(smtp: smtplib.SMTP) -> None:
-    """Raises when the server has spoken or left before the final dot: then it has not taken the mail."""
+    """Raises when the server has spoken or left before the end of the body: then it has not taken the mail."""
     assert smtp.sock is not None, "the body went out over it"
     watch = select.poll()
     watch.register(smtp.sock, select.POLLIN)
