@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from history.db import Cursor
 from search.engine import EXACT_HITS, Hits
-from search.postgres_counts import counts_of
+from search.postgres_counts import counts_of, facets_of
 from search.postgres_expected import Expected
 from search.postgres_gather import hits_in
 from search.postgres_page import Wanted, page_ahead, page_of, rows_in_order
@@ -18,18 +18,26 @@ def answer(cursor: Cursor, wanted: Wanted, query: Query, expected: Expected) -> 
     """What is found; all of it, unless that is more than can be gathered."""
     ask = wanted.ask
     page = page_ahead(cursor, wanted, expected.share)
-    if expected.least > EXACT_HITS and not ask.facets:
-        known = known_total(cursor, query, expected.least)
-        page = page or page_of_many(cursor, wanted)
-        total, partial = (EXACT_HITS, True) if known is None else (known, page.partial)
-        return replace(page, total=total, chats=None, partial=partial)
+    if expected.least > EXACT_HITS:
+        return one_of_many(cursor, wanted, query, expected.least, page)
+    if page and (ask.facets or ask.counts_chats):
+        return counted(cursor, wanted, page)
+    known = None if ask.facets else known_total(cursor, query, expected.least)
     if page:
-        known = None if ask.facets or ask.counts_chats else known_total(cursor, query, expected.least)
         return counted(cursor, wanted, page) if known is None else replace(page, total=known)
-    hits = hits_in(cursor, wanted, wanted.sought.everywhere)
+    hits = hits_in(cursor, wanted, wanted.sought.everywhere, known)
     if not hits.partial:
         return hits
     return replace(page_of_many(cursor, wanted), total=EXACT_HITS, chats=None, partial=True, facets=hits.facets)
+
+
+def one_of_many(cursor: Cursor, wanted: Wanted, query: Query, least: int, page: Hits | None) -> Hits:
+    """The page of what is found too often to be gathered: it is not counted, but for facets."""
+    facets = facets_of(cursor, wanted.sought.everywhere) if wanted.ask.facets else None
+    known = None if facets else known_total(cursor, query, least)
+    page = page or page_of_many(cursor, wanted)
+    total, partial = (EXACT_HITS, True) if known is None else (known, page.partial)
+    return replace(page, total=total, chats=None, partial=partial, facets=facets)
 
 
 def counted(cursor: Cursor, wanted: Wanted, page: Hits) -> Hits:
@@ -41,10 +49,10 @@ def counted(cursor: Cursor, wanted: Wanted, page: Hits) -> Hits:
 
 
 def page_of_many(cursor: Cursor, wanted: Wanted) -> Hits:
-    """Of more hits than can be gathered."""
+    """Of more hits than can be gathered, without facets."""
     if wanted.ask.sort != "best" and not wanted.ask.collapse:
         return page_of(rows_in_order(cursor, wanted, None), wanted.ask)
-    return page_of_edge(cursor, wanted)
+    return page_of_edge(cursor, replace(wanted, ask=replace(wanted.ask, facets=False)))
 
 
 def page_of_edge(cursor: Cursor, wanted: Wanted) -> Hits:

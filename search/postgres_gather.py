@@ -22,12 +22,13 @@ ROUNDING = 1 + 1e-9
 
 CHAT_ORDERS = {"new": "at_ms DESC, chat_pk DESC", "old": "at_ms, chat_pk"}
 
+# What is read once is not kept; so a total that is known is not counted.
 GATHERED = (
     "WITH found AS (SELECT message.* FROM {tables} WHERE {condition} LIMIT {most}) "
-    "SELECT (SELECT count(*) FROM found), {chats}, facets.*, page.* FROM ({facets}) AS facets, ({page}) AS page"
+    "SELECT {total}, {chats}, ({facets}), page.* FROM ({page}) AS page"
 )
+TOTAL = "(SELECT count(*) FROM found)"
 CHATS = "(SELECT count(DISTINCT chat_pk) FROM found)"
-NO_FACETS = "SELECT NULL, NULL"
 PAGE = (
     "SELECT 0, json_agg(json_build_array(0, at_ms, chat_pk, stream, seq, 1)) "
     "FROM ({rows} ORDER BY {order} LIMIT {limit}) AS rows"
@@ -48,15 +49,17 @@ BEST = (
 BEST_OF_CHATS = "(SELECT DISTINCT ON (chat_pk) * FROM scored ORDER BY chat_pk, {order}) AS first"
 
 
-def hits_in(cursor: Cursor, wanted: Wanted, source: Source) -> Hits:
-    """What is found in `source`; all of it, unless that is more than EXACT_HITS."""
-    scored = SCORED_BEHIND if wanted.ask.cursor else SCORED
-    hits = gather(cursor, wanted, source, scored) or gather(cursor, wanted, source, EXACT_HITS + 2)
+def hits_in(cursor: Cursor, wanted: Wanted, source: Source, known: int | None = None) -> Hits:
+    """What is found in `source`; all of it, unless that is more than EXACT_HITS. Its number may be known."""
+    for scored in (SCORED_BEHIND if wanted.ask.cursor else SCORED, EXACT_HITS + 2):
+        hits = gather(cursor, wanted, source, known, scored)
+        if hits:
+            break
     assert hits, "all of it was scored"
     return hits
 
 
-def gather(cursor: Cursor, wanted: Wanted, source: Source, scored: int) -> Hits | None:
+def gather(cursor: Cursor, wanted: Wanted, source: Source, known: int | None, scored: int) -> Hits | None:
     """Null if one that was not scored may be on the page."""
     ask = wanted.ask
     page, params = page_statement(wanted, scored)
@@ -64,16 +67,18 @@ def gather(cursor: Cursor, wanted: Wanted, source: Source, scored: int) -> Hits 
         tables=source.tables,
         condition=source.condition.sql,
         most=EXACT_HITS + 1,
+        total=TOTAL if known is None else "NULL",
         chats=CHATS if ask.counts_chats and not ask.facets else "NULL",
-        facets=FACETS.format(found="found") if ask.facets else NO_FACETS,
+        facets=FACETS.format(found="found") if ask.facets else "NULL",
         page=page,
     )
     cursor.execute(statement, (*source.condition.params, *params))
-    total, chats, kinds, in_chats, unseen, rows = cursor.fetchone()
+    total, chats, kinds_in_chats, unseen, rows = cursor.fetchone()
+    total = total if known is None else known
     shown = [row for row in rows or () if row[0] > unseen * wanted.score.most * ROUNDING] if unseen else rows or ()
     if unseen and len(shown) <= ask.limit:
         return None
-    facets = read_facets(kinds, in_chats) if ask.facets else None
+    facets = read_facets(cursor, kinds_in_chats) if ask.facets else None
     if facets and ask.counts_chats:
         chats = len(facets.by_chat)
     return replace(

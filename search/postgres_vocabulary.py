@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from history.db import Cursor
-from search.engine import EXACT_HITS, EXPANSIONS, KNOWN_CHATS
+from search.engine import EXPANSIONS, KNOWN_CHATS
 from search.postgres_counts import count_up
 from search.postgres_query import Condition, Source, any_of
 from search.postgres_tables import kept_near_numbers, near_numbers, quoted
@@ -39,21 +39,24 @@ RISE = (
 NEW_WORDS = "COPY word (word, messages, near) FROM STDIN"
 
 
+OTHER_FORMS = 10_000
+"""So many messages with other forms of a word are looked at, to know how many have it in any form."""
+
+
 class OutOfTime(Exception):
     """A search has so many beginnings and spellings that it cannot be answered."""
 
 
 def known_total(cursor: Cursor, query: Query, least: int) -> int | None:
     """In how many messages the only word of a search is that `least` is known of, without looking at them. Null for
-    another search, and where too many have only another form of it.
+    another search, and where many may have only another form of it.
     """
     match query.where:
         case AllOf((Words(terms=(term,), whole=None, also=also),)) if least:
-            if not also:
-                return least
+            if sum(frequencies(cursor, also).values()) > OTHER_FORMS:
+                return None
             others = f"({any_of(also)}) & !{quoted(term)}"
-            counted = count_up(cursor, Source("message", Condition("words_of(id) @@ %s::tsquery", (others,))))
-            return least + counted if counted <= EXACT_HITS else None
+            return least + count_up(cursor, Source("message", Condition("words_of(id) @@ %s::tsquery", (others,))))
     return None
 
 
