@@ -96,9 +96,12 @@ def page_of(found: Found, ask: Ask, cut: bool) -> Hits:
 
 def counts_beside(found: Found, ask: Ask, ranks: Collection[Rank]) -> Counts:
     """Raises TimeOver."""
-    in_chat = hits_in(found, {chat_of(place) for _, place in ranks}) if ask.collapse else {}
+    is_exact = found.total <= EXACT_HITS
     facets = facets_of(found) if ask.facets else None
-    chats = number_of_chats(found, facets) if ask.counts_chats and found.total <= EXACT_HITS else None
+    in_chat: Mapping[int, int] = {}
+    if ask.collapse:
+        in_chat = facets.by_chat if facets and is_exact else hits_in(found, {chat_of(place) for _, place in ranks})
+    chats = number_of_chats(found, facets) if ask.counts_chats and is_exact else None
     return Counts(in_chat, chats, facets)
 
 
@@ -191,7 +194,8 @@ def hits_by_chat(found: Found) -> Counter[Any]:
     """Chat → how many hits are in it; of more than EXACT_HITS, only the newest are counted. Raises TimeOver."""
     found.check()
     if found.total <= EXACT_HITS:
-        return Counter(map(itemgetter(0), found.first(max(1, found.total), order_by_field=CHAT)))
+        hits = found.first(max(1, found.total), order_by_field=CHAT, order=Order.Asc)  # mostly they lie so already
+        return Counter(map(itemgetter(0), hits))
     newest = found.first(NEWEST_HITS, order_by_field=AT)
     return Counter(found.searcher.fast_field_values(CHAT, [address for _, address in newest]))
 
