@@ -8,7 +8,7 @@ from history.db import Cursor
 from search.engine import EXACT_HITS, Hits
 from search.postgres_counts import counts_of, facets_of
 from search.postgres_expected import Expected
-from search.postgres_gather import hits_in
+from search.postgres_gather import best_ahead, hits_in
 from search.postgres_page import Wanted, page_ahead, page_of, rows_in_order
 from search.postgres_vocabulary import known_total
 from search.query import Query
@@ -17,7 +17,7 @@ from search.query import Query
 def answer(cursor: Cursor, wanted: Wanted, query: Query, expected: Expected) -> Hits:
     """What is found; all of it, unless that is more than can be gathered."""
     ask = wanted.ask
-    page = page_ahead(cursor, wanted, expected.share)
+    page = page_ahead(cursor, wanted, expected.share) or best_ahead(cursor, wanted, expected.share)
     if expected.least > EXACT_HITS:
         return one_of_many(cursor, wanted, query, expected.least, page)
     if page and (ask.facets or ask.counts_chats):

@@ -5,20 +5,26 @@ Of what is gathered for the best, those of the most worth are scored first: most
 nobody has to read the words of all.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from history.db import Cursor
 from search.engine import EXACT_HITS, Hits
 from search.places import read_cursor
 from search.postgres_counts import FACETS, read_facets
-from search.postgres_page import Wanted, page_of, with_hits
+from search.postgres_page import Wanted, is_frequent, whole_page
 from search.postgres_query import Condition, Source
+from search.postgres_tables import worth
 
 SCORED, SCORED_BEHIND = 500, 5_000
 """So many of the most worth are scored first, for a first page and for one behind it."""
 
-ROUNDING = 1 + 1e-9
-"""What scores may differ by as numbers are rounded."""
+SCORED_AHEAD = (500, 5_000, 5_000)
+"""So many of the most worth are scored of the shortest messages, of short ones, and of those of middling length."""
+
+ROUNDING = 1 + 1e-6
+"""What scores may differ by, as a message's worth is kept in four bytes."""
 
 CHAT_ORDERS = {"new": "at_ms DESC, chat_pk DESC", "old": "at_ms, chat_pk"}
 
@@ -48,6 +54,31 @@ BEST = (
 )
 BEST_OF_CHATS = "(SELECT DISTINCT ON (chat_pk) * FROM scored ORDER BY chat_pk, {order}) AS first"
 
+IN_SHORT = "WITH found AS (SELECT message.* FROM {tables} WHERE {condition}) SELECT page.* FROM ({page}) AS page"
+NEWEST = "SELECT max(at_ms) FROM message"
+
+
+def best_ahead(cursor: Cursor, wanted: Wanted, share: float) -> Hits | None:
+    """A page of the best of what is probably this `share` of all messages, if it is among the short ones, and no longer
+    one can be on it.
+    """
+    if wanted.ask.sort != "best" or not is_frequent(wanted.ask, share):
+        return None
+    cursor.execute(NEWEST)
+    (newest,) = cursor.fetchone()
+    for (most, source), scored in zip(wanted.sought.short, SCORED_AHEAD, strict=True):
+        longer = worth(newest, most + 1)
+        if wanted.ask.cursor and read_cursor(wanted.ask.cursor)[0] <= longer * wanted.score.most:
+            continue
+        page, params = page_statement(wanted, scored)
+        statement = IN_SHORT.format(tables=source.tables, condition=source.condition.sql, page=page)
+        cursor.execute(statement, (*source.condition.params, *params))
+        unseen, rows = cursor.fetchone()
+        certain = certain_rows(wanted, rows, max(unseen, longer))
+        if len(certain) > wanted.ask.limit:
+            return whole_page(cursor, wanted, certain)
+    return None
+
 
 def hits_in(cursor: Cursor, wanted: Wanted, source: Source, known: int | None = None) -> Hits:
     """What is found in `source`; all of it, unless that is more than EXACT_HITS. Its number may be known."""
@@ -75,19 +106,25 @@ def gather(cursor: Cursor, wanted: Wanted, source: Source, known: int | None, sc
     cursor.execute(statement, (*source.condition.params, *params))
     total, chats, kinds_in_chats, unseen, rows = cursor.fetchone()
     total = total if known is None else known
-    shown = [row for row in rows or () if row[0] > unseen * wanted.score.most * ROUNDING] if unseen else rows or ()
-    if unseen and len(shown) <= ask.limit:
+    certain = certain_rows(wanted, rows, unseen)
+    if unseen and len(certain) <= ask.limit:
         return None
     facets = read_facets(cursor, kinds_in_chats) if ask.facets else None
     if facets and ask.counts_chats:
         chats = len(facets.by_chat)
     return replace(
-        page_of(with_hits(cursor, wanted, shown) if ask.collapse else shown, ask),
+        whole_page(cursor, wanted, certain),
         total=min(total, EXACT_HITS),
         chats=chats if total <= EXACT_HITS else None,
         partial=total > EXACT_HITS,
         facets=facets,
     )
+
+
+def certain_rows(wanted: Wanted, rows: Sequence[Any] | None, unseen: float) -> Sequence[Any]:
+    """Those before which no hit can be that is worth `unseen`, or less; all if there is none."""
+    least = unseen * wanted.score.most * ROUNDING
+    return [row for row in rows or () if not unseen or row[0] > least]
 
 
 def page_statement(wanted: Wanted, scored: int) -> tuple[str, tuple[object, ...]]:

@@ -82,15 +82,19 @@ def page_ahead(cursor: Cursor, wanted: Wanted, share: float) -> Hits | None:
     """A page of what is probably this `share` of all messages; null if that is too little, or if it is not among the
     next EDGE_MESSAGES.
     """
-    ask, expected = wanted.ask, (wanted.ask.limit + 1) * AHEAD
+    ask = wanted.ask
     shows_later_chats = ask.collapse and ask.cursor  # and leaves out those of the pages before
-    if ask.sort == "best" or shows_later_chats or share * AHEAD_MESSAGES < expected:
+    if ask.sort == "best" or shows_later_chats or not is_frequent(ask, share):
         return None
     for hits in CHATS_HITS if ask.collapse else (1,):
         rows = rows_in_order(cursor, wanted, EDGE_MESSAGES, hits)
         if len(rows) > ask.limit:
-            return page_of(with_hits(cursor, wanted, rows) if ask.collapse else rows, ask)
+            return whole_page(cursor, wanted, rows)
     return None
+
+
+def is_frequent(ask: Ask, share: float) -> bool:
+    return share * AHEAD_MESSAGES >= (ask.limit + 1) * AHEAD
 
 
 def rows_in_order(cursor: Cursor, wanted: Wanted, looked_at: int | None, hits: int = 1) -> list[Any]:
@@ -120,10 +124,13 @@ def first_of_chats(rows: Iterable[Any]) -> list[Any]:
     return list(first.values())
 
 
+def whole_page(cursor: Cursor, wanted: Wanted, rows: Sequence[Any]) -> Hits:
+    """Of the page's rows and one more. Each chat that is shown once gets the number of its hits."""
+    return page_of(with_hits(cursor, wanted, rows) if wanted.ask.collapse and rows else rows, wanted.ask)
+
+
 def with_hits(cursor: Cursor, wanted: Wanted, rows: Sequence[Any]) -> list[Any]:
     """The rows with how many hits their chats have."""
-    if not rows:
-        return []
     condition = wanted.sought.checked
     cursor.execute(IN_CHATS.format(condition=condition.sql), ([row[2] for row in rows], *condition.params))
     hits = dict(cursor.fetchall())

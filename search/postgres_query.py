@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from history.models import INTERNAL, PUBLIC
 from search.engine import Scope
-from search.postgres_tables import TAG_MARK, customer_tag, pair, quoted, tag_word
+from search.postgres_tables import SHORT, TAG_MARK, customer_tag, pair, quoted, short_tag, tag_word
 from search.query import AllOf, AnyOf, ChatIs, Clause, InChats, Not, Query, Tagged, Words
 
 STREAMS = frozenset({PUBLIC, INTERNAL})
@@ -83,6 +83,8 @@ class Sought:
     """
 
     everywhere: Source
+    short: tuple[tuple[int, Source], ...]
+    """Of messages of up to so many words."""
     checked: Condition
     """Of a row of WITH_WORDS."""
     time: Condition
@@ -97,15 +99,22 @@ def sought(query: Query, scope: Scope, expand: Expand) -> Sought:
         parts.append(in_chats(scope.chats))
     if scope.streams != STREAMS:
         parts.append(Part(None, Condition("stream = ANY(%s)", (sorted(scope.streams),)), reads_words=False))
+    time = time_of(query)
+    return Sought(
+        source_of(parts, time),
+        tuple((most, source_of([*parts, Part(Lexemes(quoted(short_tag(most))))], time)) for most in SHORT),
+        in_sql([condition_of(joined(parts, ALL)), time], ALL),
+        time,
+    )
+
+
+def source_of(parts: Sequence[Part], time: Condition) -> Source:
     whole = joined(parts, ALL)
     others = [part for part in parts if part.check]
-    time = time_of(query)
-    checked = in_sql([condition_of(whole), time], ALL)
     index = index_of(parts, whole)
     if index:
-        indexed = in_sql([*index, *map(condition_of, others), time], ALL)
-        return Sought(Source(tables_of(others), indexed), checked, time)
-    return Sought(Source(tables_of([whole]), checked), checked, time)
+        return Source(tables_of(others), in_sql([*index, *map(condition_of, others), time], ALL))
+    return Source(tables_of([whole]), in_sql([condition_of(whole), time], ALL))
 
 
 def index_of(parts: Sequence[Part], whole: Part) -> list[Condition]:

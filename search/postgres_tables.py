@@ -29,7 +29,7 @@ from search.parser import TERMS
 from search.places import freshness, month_at
 from search.stems import STEM_MARK
 
-FORMAT = f"2 {unicodedata.unidata_version}"
+FORMAT = f"3 {unicodedata.unidata_version}"
 """Raise the number when tables or tokenizer change; another Unicode may cut other words, too."""
 
 # What is new waits in a short list, which each search reads, and goes into the index a thousand messages at a time: a
@@ -81,6 +81,9 @@ TWO_WRONG_LETTERS = 6
 LENGTH_WORDS = 20
 """A message of so many words is worth half as much as one of none."""
 
+SHORT = (4, 8, 16)
+"""Messages of up to so many words have a tag that says so: the best hits are mostly among them."""
+
 
 class Kind(NamedTuple):
     """What many messages have in common."""
@@ -106,16 +109,21 @@ class Row(NamedTuple):
 
 def row_of(document: Document) -> Row:
     places = places_of(document.text)
+    hidden = " ".join(map(quoted, (*pairs_of(places), *(short_tag(most) for most in SHORT if len(places) <= most))))
     tags, shown = tag_words(document.tags, document.customer_id)
     return Row(
         document.key,
         document.at_ms,
-        freshness(document.at_ms) / (LENGTH_WORDS + len(places)),
+        worth(document.at_ms, len(places)),
         Kind(month_at(document.at_ms), shown),
         places.keys(),
-        f"{vector(places)} {' '.join(map(quoted, pairs_of(places)))} {tags}",
+        f"{vector(places)} {hidden} {tags}",
         pieces_of(places),
     )
+
+
+def worth(at_ms: int, words: int) -> float:
+    return freshness(at_ms) / (LENGTH_WORDS + words)
 
 
 @lru_cache(CACHED_TAGS)
@@ -180,6 +188,11 @@ def quoted(word: str) -> str:
 def customer_tag(customer_id: str) -> str:
     """No query can name it; a scope does."""
     return f"{TAG_MARK}customer:{customer_id}"
+
+
+def short_tag(most: int) -> str:
+    """Of messages of up to so many words. No query can name it."""
+    return f"{TAG_MARK}{TAG_MARK}short:{most}"
 
 
 def tag_word(tag: str) -> str:
