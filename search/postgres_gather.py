@@ -55,7 +55,7 @@ BEST = (
 BEST_OF_CHATS = "(SELECT DISTINCT ON (chat_pk) * FROM scored ORDER BY chat_pk, {order}) AS first"
 
 IN_SHORT = "WITH found AS (SELECT message.* FROM {tables} WHERE {condition}) SELECT page.* FROM ({page}) AS page"
-NEWEST = "SELECT max(at_ms) FROM message"
+NEWEST = "SELECT coalesce(max(at_ms), 0) FROM message"
 
 
 def best_ahead(cursor: Cursor, wanted: Wanted, share: float) -> Hits | None:

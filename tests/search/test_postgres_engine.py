@@ -136,6 +136,10 @@ def test_two_words_are_found_where_they_stand_next_to_each_other(engine: Postgre
     assert find(engine, '-"red coat"') == [4, 3, 1]
 
 
+def test_the_best_of_an_empty_index_are_none(engine: PostgresEngine) -> None:
+    assert find(engine, "coat OR -hat", ask=Ask("best")) == []
+
+
 @pytest.mark.parametrize("collapse", [False, True])
 def test_the_best_are_the_same_however_few_are_scored_first(
     engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch, collapse: bool
