@@ -21,9 +21,9 @@ from bench.table import Row
 from history.db import Store
 from history.errors import Invalid
 from search.engine import Ask, Document, Engine, Hits, Key, Scope
-from search.followed import BATCH_EVENTS
 from search.parser import parse
 from search.postgres_engine import PostgresEngine
+from search.rebuilding import STEP_EVENTS
 from search.tantivy_engine import TantivyEngine
 from search.whoosh_engine import WhooshEngine
 from tests.postgres import running_cluster
@@ -118,7 +118,7 @@ def figure(times: Sequence[Took]) -> str:
 def rate_rows(name: str, engine: Engine, stock: Sequence[Document], reference: FullText) -> Iterator[Row]:
     assert engine.claim()
     engine.reset()
-    batches = (stock[begin : begin + BATCH_EVENTS] for begin in range(0, len(stock), BATCH_EVENTS))
+    batches = (stock[begin : begin + STEP_EVENTS] for begin in range(0, len(stock), STEP_EVENTS))
     begin = time.thread_time()
     rate = len(stock) / sum(took(engine.commit, batch).ms for batch in batches) * 1000
     alone = len(stock) / (time.thread_time() - begin)

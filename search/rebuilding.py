@@ -8,9 +8,12 @@ from typing import NamedTuple
 from history.db import Driver
 from history.models import INTERNAL, PUBLIC
 from search.engine import Document, Edition, Engine, Key
-from search.followed import BATCH_CHATS, BATCH_EVENTS, Lagging, read_news
+from search.followed import BATCH_CHATS, Lagging, read_news
 from search.marks import Mark, Misfit, read_marks
 from search.patience import commit_apart
+
+STEP_EVENTS = 20_000
+"""Nobody waits for these, and each commit costs."""
 
 CHATS_AFTER = "SELECT pk, id, customer_id, head, internal_head FROM chat WHERE pk > ? ORDER BY pk LIMIT ?"
 HEADS = "SELECT pk, id, customer_id, head, internal_head FROM chat ORDER BY pk"
@@ -47,7 +50,7 @@ class Rebuild:
         if self.through:
             rows = driver.rows(HEADS)
         lagging = list(self._lagging(rows))
-        news = read_news(driver, lagging, BATCH_EVENTS)
+        news = read_news(driver, lagging, STEP_EVENTS)
         heads = {chat.pk: (chat.head, chat.internal_head) for chat in lagging}
         for pk, *mark in news.marks:
             before = self.marks.get(pk, (0, 0))

@@ -86,10 +86,10 @@ def indexed(document: Document) -> str:
     found = cuts(text)
     words, length = quoted_words(found)
     stems = " ".join([cut.stems for cut in found if cut.stems])
-    all_tags, shown = quoted_tags(tags)
+    all_tags, shown = quoted_tags(tags, customer_id)
     return (
         f'{{"{TEXT}":{words},"{STEMS}":"{stems}",'
-        f'"{TAGS}":[{quoted(customer_tag(customer_id))}{QUOTED_LONG_TAGS[length_class(length)]}{all_tags}],'
+        f'"{TAGS}":[{all_tags}{QUOTED_LONG_TAGS[length_class(length)]}],'
         f'"{SHOWN}":{shown},{quoted_age(at_ms // HOUR_MS)},'
         f'"{AT}":{at_ms},"{CHAT}":{chat_pk},"{STREAM}":{stream},"{SEQ}":{seq}}}'
     )
@@ -146,10 +146,10 @@ QUOTED_LONG_TAGS = tuple(behind(LONG_TAGS[:number]) for number in range(len(LONG
 
 
 @lru_cache(CACHED_TAGS)
-def quoted_tags(tags: frozenset[str]) -> tuple[str, str]:
-    """All of the tags, behind another, and those that are shown. Most messages have those of one before."""
+def quoted_tags(tags: frozenset[str], customer_id: str) -> tuple[str, str]:
+    """All of the tags, and those that are shown. Most messages have those of one before."""
     shown = BLANK.join(sorted(tag for tag in tags if tag.startswith(SHOWN_TAGS)))
-    return behind(tags), quoted(shown)
+    return f"{quoted(customer_tag(customer_id))}{behind(tags)}", quoted(shown)
 
 
 def edition_document(edition: Edition) -> str:
