@@ -108,7 +108,7 @@ class Thread(SQLModel, table=True):
     """One sitting inside a chat, from start or reopen to close."""
 
     __table_args__ = (
-        Index("thread_rated", "score", "chat_pk", sqlite_where=text(RATED), postgresql_where=text(RATED)),
+        Index("thread_ratings", "score", "chat_pk", sqlite_where=text(RATED), postgresql_where=text(RATED)),
     )
 
     chat_pk: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="chat.pk")

@@ -37,6 +37,9 @@ PLAIN = {
 }
 """Names whose words SQL can tell by the blanks around them."""
 
+LOWER = {"sqlite": "lower(name)", "postgresql": 'lower(name COLLATE "C")'}
+"""Of plain letters only, and in Turkey as elsewhere."""
+
 OTHER = {
     "sqlite": "length(name) <> length(CAST(name AS BLOB))",
     "postgresql": "length(name) <> octet_length(name)",
@@ -153,14 +156,14 @@ def people(asker: Asker, table: str, name: str) -> list[str]:
     if not wanted:
         return []
     driver = asker.driver
-    is_plain, is_other = PLAIN[driver.dialect], OTHER[driver.dialect]
-    has_all = " AND ".join(["' ' || lower(name) || ' ' LIKE ?"] * len(wanted))
+    is_plain, is_other, lower = (form[driver.dialect] for form in (PLAIN, OTHER, LOWER))
+    has_all = " AND ".join([f"' ' || {lower} || ' ' LIKE ?"] * len(wanted))
     # They are letters and digits only, so nothing in them is a wildcard.
     plain = driver.rows(f"SELECT id FROM {table} WHERE {has_all} AND {is_plain}", *(f"% {word} %" for word in wanted))  # noqa: S608
     found = [id for (id,) in plain]
     longest = max(wanted, key=len)
     others = driver.rows(
-        f"SELECT id, name FROM {table} WHERE {is_other} OR (lower(name) LIKE ? AND NOT {is_plain}) "  # noqa: S608
+        f"SELECT id, name FROM {table} WHERE {is_other} OR ({lower} LIKE ? AND NOT {is_plain}) "  # noqa: S608
         "ORDER BY created_ms DESC LIMIT ?",
         f"%{longest}%",
         NAMES_COMPARED,

@@ -12,20 +12,15 @@ RATED = sa.text("score IS NOT NULL")
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("participant", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_participant_person_id"))
-        batch_op.create_index("participant_in_chats", ["role", "person_id", "chat_pk"], unique=False)
-    index_ratings(["score", "chat_pk"])
+    """What is new is made before what was there goes: on PostgreSQL nobody can read a table from then on."""
+    op.create_index("participant_in_chats", "participant", ["role", "person_id", "chat_pk"])
+    op.create_index("thread_ratings", "thread", ["score", "chat_pk"], sqlite_where=RATED, postgresql_where=RATED)
+    op.drop_index("ix_participant_person_id", "participant")
+    op.drop_index("thread_rated", "thread")
 
 
 def downgrade() -> None:
-    index_ratings(["score"])
-    with op.batch_alter_table("participant", schema=None) as batch_op:
-        batch_op.drop_index("participant_in_chats")
-        batch_op.create_index(batch_op.f("ix_participant_person_id"), ["person_id"], unique=False)
-
-
-def index_ratings(columns: list[str]) -> None:
-    with op.batch_alter_table("thread", schema=None) as batch_op:
-        batch_op.drop_index("thread_rated")
-        batch_op.create_index("thread_rated", columns, unique=False, sqlite_where=RATED, postgresql_where=RATED)
+    op.create_index("ix_participant_person_id", "participant", ["person_id"])
+    op.create_index("thread_rated", "thread", ["score"], sqlite_where=RATED, postgresql_where=RATED)
+    op.drop_index("participant_in_chats", "participant")
+    op.drop_index("thread_ratings", "thread")
