@@ -174,6 +174,7 @@ class Connection:
         assert all(map(str.isprintable, lines)), "no address ends a line"
         in_one_piece = smtp.has_extn("pipelining")
         if in_one_piece:
+            self.phase = OFFER[0][0]  # a connection that has ended by itself takes none of it
             patience(smtp, MAIL_SECONDS)
             smtp.send("\r\n".join([*lines, ""]))
             self.unheard = len(lines)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import struct
 import threading
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -13,6 +14,9 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 PATIENCE_S = 30
+RESET = struct.pack("ii", 1, 0)
+"""As SO_LINGER: the end of a connection is a reset."""
+
 DSN_PARAMETERS = re.compile(r" (?:RET|ENVID|NOTIFY)=\S+")
 
 
@@ -39,12 +43,15 @@ class Orders:
     extensions: tuple[str, ...] = ()
     """What it offers beyond the usual, such as DSN (RFC 3461)."""
     connections: int = 0
+    transports: list[asyncio.Transport] = field(default_factory=list)
+    """Those of the connections that were not reset."""
 
     async def handle_EHLO(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
         session.host_name = hostname
         self.connections += 1
+        self.transports.append(open_transport(server))
         return [*responses[:-1], *(f"250-{name}" for name in self.extensions), responses[-1]]
 
     async def handle_MAIL(  # noqa: N802
@@ -110,6 +117,17 @@ class MailServer(Controller):
 
     def factory(self) -> Any:
         return UnreliableServer(self.handler, hostname="mail.test")
+
+    def reset_connections(self) -> None:
+        """Ends all without a goodbye, as a server that is begun anew."""
+
+        def reset() -> None:
+            for transport in self.orders.transports:
+                transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                transport.abort()
+            self.orders.transports.clear()
+
+        self.loop.call_soon_threadsafe(reset)
 
 
 def read(content: bytes) -> EmailMessage:

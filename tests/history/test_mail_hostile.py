@@ -1,6 +1,7 @@
 """Mail in bad company: servers that refuse, stall and vanish, clocks and backups that lie, bounces that come early."""
 
 import hashlib
+import select
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -152,6 +153,39 @@ def test_a_421_between_two_mails_costs_nothing(
     mail_server.orders.once.append("421 4.4.2 you were idle")
     assert connection.send(mail(), lambda: True) == Result("done", 250, "taken")
     assert (mail_server.orders.connections, len(mail_server.orders.taken)) == (2, 2)
+    connection.close()
+
+
+@pytest.mark.parametrize("extensions", [(), ("PIPELINING",)])
+def test_a_connection_that_was_reset_between_two_mails_costs_nothing(
+    smtp: MailSettings, mail_server: MailServer, extensions: tuple[str, ...]
+) -> None:
+    connection, orders = Connection(smtp), mail_server.orders
+    orders.extensions = extensions
+    assert connection.send(mail(), lambda: True) == Result("done", 250, "taken")
+    assert connection.smtp is not None and connection.smtp.sock is not None
+    watch = select.poll()
+    watch.register(connection.smtp.sock)
+    mail_server.reset_connections()
+    wait_until(lambda: any(seen & select.POLLERR for _, seen in watch.poll(0)))
+    assert connection.send(mail(), lambda: True) == Result("done", 250, "taken")
+    assert (orders.connections, len(orders.taken)) == (2, 2)
+    connection.close()
+
+
+@pytest.mark.parametrize("refused", ["mail", "rcpt"])
+def test_a_server_that_waits_for_the_body_of_a_mail_that_it_refused_gets_none(
+    smtp: MailSettings, mail_server: MailServer, refused: str
+) -> None:
+    connection, orders = Connection(smtp), mail_server.orders
+    orders.extensions = ("PIPELINING",)
+    setattr(orders, refused, "550 5.1.1 no")
+    orders.data = "354 go on"
+    assert connection.send(mail(), lambda: True) == Result(refused, 550, "5.1.1 no")
+    setattr(orders, refused, "250 OK")
+    orders.data = ""
+    assert connection.send(mail(), lambda: True) == Result("done", 250, "taken")
+    assert (orders.connections, orders.taken) == (2, [mail().content])
     connection.close()
 
 
