@@ -9,7 +9,7 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -153,7 +153,7 @@ class PostgresEngine:
             row = cursor.fetchone()
             assert row, "the edition is made together with the tables"
             *edition, count, last_id = row
-            add(cursor, list(map(row_of, kept.values())), last_id + 1 - len(kept), words)
+            add(cursor, kept.values(), last_id + 1 - len(kept), words)
             count_words(cursor, words)
             if count.bit_length() != (count - len(kept) + fewer).bit_length():
                 cursor.execute(ANALYZE)
@@ -252,12 +252,17 @@ def delete(cursor: psycopg.Cursor[Any], keys: Collection[Key]) -> tuple[Counter[
     return words, len(ids)
 
 
-def add(cursor: psycopg.Cursor[Any], rows: Sequence[Row], first_id: int, words: Counter[str]) -> None:
-    """Counts their words, too. The index reads them, so they come first."""
+def add(cursor: psycopg.Cursor[Any], documents: Iterable[Document], first_id: int, words: Counter[str]) -> None:
+    """Counts their words, too. These come first, as the index reads them; and PostgreSQL takes some while others are
+    made.
+    """
+    rows: list[Row] = []
     with cursor.copy(ADD_WORDS) as copy:
-        for id, row in enumerate(rows, first_id):
+        for id, document in enumerate(documents, first_id):
+            row = row_of(document)
             words.update(row.names)
             copy.write_row((id, row.words, row.pieces))
+            rows.append(row)
     kinds = numbers_of(cursor, {row.kind for row in rows})
     with cursor.copy(ADD) as copy:
         for id, row in enumerate(rows, first_id):

@@ -18,10 +18,7 @@ from search.postgres_query import Condition, Source
 from search.postgres_tables import worth
 
 SCORED, SCORED_BEHIND = 500, 5_000
-"""So many of the most worth are scored first, for a first page and for one behind it."""
-
-SCORED_AHEAD = (500, 5_000, 5_000)
-"""So many of the most worth are scored of the shortest messages, of short ones, and of those of middling length."""
+"""So many of the most worth are scored first, for a first page and for one behind it, or where these were too few."""
 
 ROUNDING = 1 + 1e-6
 """What scores may differ by, as a message's worth is kept in four bytes."""
@@ -66,7 +63,8 @@ def best_ahead(cursor: Cursor, wanted: Wanted, share: float) -> Hits | None:
         return None
     cursor.execute(NEWEST)
     (newest,) = cursor.fetchone()
-    for (most, source), scored in zip(wanted.sought.short, SCORED_AHEAD, strict=True):
+    scored = SCORED_BEHIND if wanted.ask.cursor else SCORED
+    for most, source in wanted.sought.short:
         longer = worth(newest, most + 1)
         if wanted.ask.cursor and read_cursor(wanted.ask.cursor)[0] <= longer * wanted.score.most:
             continue
@@ -77,6 +75,7 @@ def best_ahead(cursor: Cursor, wanted: Wanted, share: float) -> Hits | None:
         certain = certain_rows(wanted, rows, max(unseen, longer))
         if len(certain) > wanted.ask.limit:
             return whole_page(cursor, wanted, certain)
+        scored = SCORED_BEHIND
     return None
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from history.models import INTERNAL, PUBLIC
 from search.engine import Scope
-from search.postgres_tables import SHORT, TAG_MARK, customer_tag, pair, quoted, short_tag, tag_word
+from search.postgres_tables import SHORT, TAG_MARK, customer_tag, is_pair, quoted, quoted_pair, short_tag, tag_word
 from search.query import AllOf, AnyOf, ChatIs, Clause, InChats, Not, Query, Tagged, Words
 
 STREAMS = frozenset({PUBLIC, INTERNAL})
@@ -168,17 +168,18 @@ def words_part(words: Words, expand: Expand) -> Part:
 
 
 def phrase(terms: tuple[str, ...]) -> Part:
-    """The words next to each other; in a long text, in one of its pieces. Of two words the index knows it."""
-    pairs = Lexemes(" & ".join(quoted(pair(*two)) for two in dict.fromkeys(pairwise(terms))))
-    if len(terms) == 2:
-        return Part(pairs)
+    """The words next to each other; in a long text, in one of its pieces. Of two short words the index knows it."""
+    pairs = [quoted_pair(*two) for two in pairwise(terms) if is_pair(two)]
+    if is_pair(terms):
+        return Part(Lexemes(pairs[0]))
+    needs = Lexemes(" & ".join(dict.fromkeys([*pairs, *map(quoted, terms)])))
     near = " <-> ".join(map(quoted, terms))
     holds = Condition(
         "(words @@ %s::tsquery OR (pieces IS NOT NULL AND "
         "EXISTS (SELECT FROM unnest(pieces) AS piece WHERE piece @@ %s::tsquery)))",
         (near, near),
     )
-    return Part(pairs, holds)
+    return Part(needs, holds)
 
 
 def any_of(names: Iterable[str]) -> str:

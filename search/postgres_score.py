@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from search.engine import Ask
 from search.postgres_query import Condition, any_of
-from search.postgres_tables import pair, quoted
+from search.postgres_tables import is_pair, quoted, quoted_pair
 from search.query import AllOf, AnyOf, Clause, Query, Words
 
 WEAKER = 0.5
@@ -49,7 +49,7 @@ def gain_of(words: Words, count: int, frequencies: Mapping[str, int]) -> float:
 
 
 def condition_of(words: Words, gain: float) -> Condition:
-    itself = quoted(pair(*words.terms)) if len(words.terms) == 2 else " <-> ".join(map(quoted, words.terms))
+    itself = quoted_pair(*words.terms) if is_pair(words.terms) else " <-> ".join(map(quoted, words.terms))
     weaker = any_of((*([words.whole] if words.whole else []), *words.also))
     return Condition(
         "CASE WHEN words @@ %s::tsquery THEN %s::float8 WHEN words @@ %s::tsquery THEN %s ELSE 0 END",
@@ -64,7 +64,7 @@ def least_of(clause: Clause, gains: Mapping[Words, float]) -> float:
             return math.fsum(least_of(each, gains) for each in clauses)
         case AnyOf(clauses):
             return min((least_of(each, gains) for each in clauses), default=0)
-        case Words() if len(clause.terms) < 3:  # longer ones may be in a piece only, which gives nothing
+        case Words(terms=terms) if len(terms) == 1 or is_pair(terms):  # others may be in a piece only, for nothing
             has_weaker = clause.whole or clause.also
             return gains.get(clause, 0) * (WEAKER if has_weaker else 1)
     return 0

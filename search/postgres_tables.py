@@ -6,18 +6,18 @@ hits lie all over the table, so that its pages are what such a search costs, and
 words belongs to the short rows all the same, by a function that reads the words of a message's number. A number's words
 never change, and are there as long as its message is; so the function is immutable, as an index wants it.
 
-A message's tsvector holds the words of `words.py` with their positions, its stems, its tags, and each two words that
-stand next to each other, so that the index knows where two common words do: PostgreSQL's own parser never sees a text.
-What a tsvector cannot hold of a long text (a word at more than 255 places, places beyond
-16,383) is there once more in pieces, for phrases.
+A message's tsvector holds the words of `words.py` with their positions, its stems, its tags, and each two short words
+that stand next to each other, so that the index knows where common words do: PostgreSQL's own parser never sees a text.
+What a tsvector cannot hold of a long text (a word at more than 255 places, places beyond 16,383) is there once more in
+pieces, for phrases.
 """
 
 import hashlib
 import unicodedata
 import zlib
 from base64 import b64encode
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
@@ -29,7 +29,7 @@ from search.parser import TERMS
 from search.places import freshness, month_at
 from search.stems import STEM_MARK
 
-FORMAT = f"3 {unicodedata.unidata_version}"
+FORMAT = f"4 {unicodedata.unidata_version}"
 """Raise the number when tables or tokenizer change; another Unicode may cut other words, too."""
 
 # What is new waits in a short list, which each search reads, and goes into the index a thousand messages at a time: a
@@ -43,7 +43,7 @@ TABLES = (
     "CREATE FUNCTION words_of(bigint) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS "
     "'BEGIN RETURN (SELECT words FROM {schema}.said WHERE id = $1); END'",
     "CREATE INDEX message_in_time ON message (at_ms, chat_pk, stream, seq)",
-    "CREATE INDEX message_words ON message USING gin (words_of(id)) WITH (gin_pending_list_limit = 1024)",
+    "CREATE INDEX message_words ON message USING gin (words_of(id)) WITH (gin_pending_list_limit = 1536)",
     'CREATE TABLE word (word text COLLATE "C" PRIMARY KEY, messages bigint NOT NULL, near integer[]) '
     "WITH (fillfactor = 50)",
     "CREATE INDEX word_near ON word USING gin (near) WITH (gin_pending_list_limit = 256)",
@@ -57,7 +57,10 @@ HASH_BYTES = 12
 """Longer tags, which have somebody's id in them, are kept as hashes."""
 
 PAIR_MARK = "="
-"""Begins two words that stand next to each other; no word begins so."""
+"""Begins two short words that stand next to each other; no word begins so."""
+
+PAIRED_LETTERS = 5
+"""Longer words make no pairs: in all languages the common words are short ones, and of others a few are looked at."""
 
 BLANK = "\x1f"
 """Stands between tags: no tag has it."""
@@ -108,17 +111,17 @@ class Row(NamedTuple):
 
 
 def row_of(document: Document) -> Row:
-    places = places_of(document.text)
-    hidden = " ".join(map(quoted, (*pairs_of(places), *(short_tag(most) for most in SHORT if len(places) <= most))))
+    found = names(document.text)
+    words = {name for name, _ in found}
     tags, shown = tag_words(document.tags, document.customer_id)
     return Row(
         document.key,
         document.at_ms,
-        worth(document.at_ms, len(places)),
+        worth(document.at_ms, len(words)),
         Kind(month_at(document.at_ms), shown),
-        places.keys(),
-        f"{vector(places)} {hidden} {tags}",
-        pieces_of(places),
+        words,
+        " ".join([*vector(found), *pairs_of(found), *short_tags(len(words)), tags]),
+        pieces_of(found) if len(found) > PLACES else None,
     )
 
 
@@ -133,49 +136,39 @@ def tag_words(tags: frozenset[str], customer_id: str) -> tuple[str, str]:
     return words, BLANK.join(sorted(tag for tag in tags if tag.startswith(SHOWN_TAGS)))
 
 
-def places_of(text: str) -> dict[str, list[int]]:
-    """Word → where it stands, from 1 on."""
-    places: dict[str, list[int]] = defaultdict(list)
-    for name, place in names(text):
-        places[name].append(place + 1)
-    return places
+def vector(found: Iterable[tuple[str, int]]) -> list[str]:
+    """Words and their places, from 0 on, as PostgreSQL reads them for a tsvector. A stem needs no place."""
+    return [quoted(name) if name[0] == STEM_MARK else f"{quoted(name)}:{place + 1}" for name, place in found]
 
 
-def pairs_of(places: Mapping[str, list[int]]) -> set[str]:
-    """Of words that stand next to each other. A place may have several words, such as a compound and its first part."""
+def pairs_of(found: Iterable[tuple[str, int]]) -> list[str]:
+    """Of short words that stand next to each other. A place may have several words: a compound and its first part."""
     at: dict[int, list[str]] = defaultdict(list)
-    for name, where in places.items():
-        if not name.startswith(STEM_MARK):
-            for place in where:
-                at[place].append(name)
-    return {pair(one, other) for place, ones in at.items() for one in ones for other in at.get(place + 1, ())}
+    for name, place in found:
+        if len(name) <= PAIRED_LETTERS and name[0] != STEM_MARK:
+            at[place].append(name)
+    return [quoted_pair(one, other) for place, ones in at.items() for other in at.get(place + 1, ()) for one in ones]
 
 
-def pair(one: str, other: str) -> str:
-    return f"{PAIR_MARK}{one} {other}"
-
-
-def vector(places: Mapping[str, list[int]]) -> str:
-    """As PostgreSQL reads a tsvector. A stem needs no place."""
-    return " ".join(
-        quoted(name) if name.startswith(STEM_MARK) else f"{quoted(name)}:{','.join(map(str, at))}"
-        for name, at in places.items()
-    )
-
-
-def pieces_of(places: Mapping[str, list[int]]) -> list[str] | None:
+def pieces_of(found: Sequence[tuple[str, int]]) -> list[str] | None:
     """The text in overlapping pieces, if it is too long for one tsvector."""
-    last = max((at[-1] for at in places.values()), default=0)
-    if last <= LAST_PLACE and all(len(at) <= PLACES for at in places.values()):
+    last = max(place for _, place in found)
+    if last < LAST_PLACE and max(Counter(name for name, _ in found).values()) <= PLACES:
         return None
-    return [vector(dict(piece(places, begin))) for begin in range(0, last, PIECE_STEP)]
+    return [" ".join(vector(piece(found, begin))) for begin in range(0, last + 1, PIECE_STEP)]
 
 
-def piece(places: Mapping[str, list[int]], begin: int) -> Iterator[tuple[str, list[int]]]:
-    for name, at in places.items():
-        inside = [place - begin for place in at if begin < place <= begin + PIECE_PLACES]
-        if inside:
-            yield name, inside
+def piece(found: Iterable[tuple[str, int]], begin: int) -> Iterator[tuple[str, int]]:
+    return ((name, place - begin) for name, place in found if begin <= place < begin + PIECE_PLACES)
+
+
+def quoted_pair(one: str, other: str) -> str:
+    return f"'{PAIR_MARK}{quoted(one)[1:-1]} {quoted(other)[1:-1]}'"
+
+
+def is_pair(terms: tuple[str, ...]) -> bool:
+    """Whether the index knows where these words stand next to each other."""
+    return len(terms) == 2 and all(len(term) <= PAIRED_LETTERS for term in terms)
 
 
 @lru_cache(CACHED_WORDS)
@@ -188,6 +181,10 @@ def quoted(word: str) -> str:
 def customer_tag(customer_id: str) -> str:
     """No query can name it; a scope does."""
     return f"{TAG_MARK}customer:{customer_id}"
+
+
+def short_tags(words: int) -> list[str]:
+    return [quoted(short_tag(most)) for most in SHORT if words <= most]
 
 
 def short_tag(most: int) -> str:
@@ -206,19 +203,22 @@ def near_numbers(word: str, wrong: int) -> list[int]:
     """What is left of the word's beginning when up to `wrong` letters are left out, as numbers. Two words that differ
     in at most `wrong` letters have one in common (as have their beginnings of equal length).
     """
-    beginning = word[:NEAR_LETTERS]
-    rests = {
-        "".join(letter for at, letter in enumerate(beginning) if at not in left_out)
-        for count in range(min(wrong, len(beginning)) + 1)
-        for left_out in combinations(range(len(beginning)), count)
-    }
+    start = word[:NEAR_LETTERS]
+    letters = range(len(start))
+    rests = {start}
+    if wrong:
+        rests.update([start[:at] + start[at + 1 :] for at in letters])
+    if wrong > 1:
+        rests.update([start[:at] + start[at + 1 : too] + start[too + 1 :] for at, too in combinations(letters, 2)])
     return sorted({zlib.crc32(rest.encode()) - 2**31 for rest in rests})
 
 
-def kept_near_numbers(word: str) -> list[int] | None:
+def kept_near_numbers(word: str) -> str | None:
+    """As PostgreSQL reads an array."""
     if word.startswith(STEM_MARK):
         return None
-    return near_numbers(word, 2 if len(word) >= TWO_WRONG_LETTERS else 1)
+    numbers = near_numbers(word, 2 if len(word) >= TWO_WRONG_LETTERS else 1)
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def is_word(lexeme: str) -> bool:

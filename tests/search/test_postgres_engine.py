@@ -33,6 +33,8 @@ def test_a_long_text_of_many_words_is_found_by_each(engine: PostgresEngine) -> N
     engine.commit([message(1, " ".join(words)), message(2, "\\ ' '' :1A w7 & | ! <-> %s")])
     assert find(engine, "w0 w1234 w2499") == [1]
     assert find(engine, '"w1233 w1234"') == [1]
+    engine.commit([message(3, " ".join(f"number{number}" for number in range(20_000)))])
+    assert find(engine, '"number19000 number19001"') == [3] and find(engine, '"number19001 number19000"') == []
     assert find(engine, "w7") == [2, 1]
 
 
@@ -134,6 +136,9 @@ def test_two_words_are_found_where_they_stand_next_to_each_other(engine: Postgre
     assert find(engine, '"blue coat"') == [3] and find(engine, '"a red"') == [3, 2]
     assert find(engine, '"a red coat"') == [2] and find(engine, '"red coat" OR "coat red"') == [2, 1]
     assert find(engine, '-"red coat"') == [4, 3, 1]
+    engine.commit([message(5, "one refundable red coat"), message(6, "refundable: one coat, red")])
+    assert find(engine, '"refundable red"') == [5] and find(engine, '"one refundable red coat"') == [5]
+    assert find(engine, '"refundable red" OR "coat red"') == [6, 5, 1]
 
 
 def test_the_best_of_an_empty_index_are_none(engine: PostgresEngine) -> None:
