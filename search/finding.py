@@ -84,12 +84,17 @@ def read_question(asked: Mapping[str, str], viewer: Viewer, now_ms: int) -> Ques
     return Question(
         text,
         query,
-        query.sort or SORTS[check_choice(asked, "sort", tuple(SORTS)) or "new"],
+        order_of(query, query.sort or SORTS[check_choice(asked, "sort", tuple(SORTS)) or "new"]),
         asked.get("cursor") or None,
         check_choice(asked, "collapse", ("chat",)) is not None,
         check_choice(asked, "context", ("messages",)) is not None,
         check_facets(asked.get("facets", "")),
     )
+
+
+def order_of(query: Query, sort: Sort) -> Sort:
+    """Without words all hits fit equally well, and the best ones are the newest."""
+    return "new" if sort == "best" and not query.words else sort
 
 
 def check_choice(asked: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str | None:

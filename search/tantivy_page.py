@@ -161,7 +161,7 @@ def ranks_by_time(found: Found, sort: Sort, size: int) -> list[Rank]:
 def best_ranks(found: Found, size: int) -> list[Rank]:
     while True:
         hits = found.first(size + 1, weight_by_field=FRESH)
-        is_all = len(hits) <= size or size >= EXACT_HITS
+        is_all = len(hits) <= size or size >= EXACT_HITS or found.is_late()
         sure = hits if is_all else [hit for hit in hits if hit[0] != hits[-1][0]]
         if is_all or len(sure) >= size:
             break
