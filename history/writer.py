@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -190,7 +190,10 @@ class Writer:
         return outcomes, transaction.commits
 
     def _drop_connection(self) -> None:
+        """Undoes what is not committed at once: only closed, SQLite holds its lock as long as an error is told."""
         if self.connection is not None:
+            with suppress(Exception):  # it may be gone
+                self.connection.connection.rollback()
             self.connection.invalidate()
             self.connection.close()
             self.connection = None

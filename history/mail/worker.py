@@ -93,7 +93,7 @@ class MailWorker:
         self.stopping = False
         self.alarm = threading.Event()
         self.change = threading.Condition()
-        """Guards the three below; notified when an order may be taken."""
+        """Guards the four below; notified when an order may be taken."""
         self.orders: list[Order] = []
         self.in_hand: dict[str, str] = {}
         """Item and domain of what is being sent, or recorded."""
@@ -293,6 +293,8 @@ class MailWorker:
     def _try(self, order: Order, carrier: Carrier) -> Result | None:
         """How far the mail came; None when the fence held it back."""
         claim = order.claim
+        if order.secrets is not None and order.about is None:
+            order = order._replace(about=self._read(claim))
         try:
             recipient = wire_address(claim.recipient)
             rendered = self._render(order)
@@ -322,7 +324,8 @@ class MailWorker:
         if claim.body is not None:
             return Rendered(claim.body, claim.rendered_rev or 0, claim.upto_seq)
         assert order.secrets is not None, "they were made with the claim"
-        letter = letter_of(claim, order.secrets, order.about or self._read(claim), self.house, now_ms())
+        assert order.about is not None, "it was read"
+        letter = letter_of(claim, order.secrets, order.about, self.house, now_ms())
         return Rendered(compose(letter), letter.transcript.head, letter.last_answer)
 
     def _read(self, claim: Claim) -> Background:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -16,10 +17,11 @@ from history import journal, outbox
 from history.chats import Act
 from history.db import Store, Transaction
 from history.errors import Busy
-from history.mail import doubt, pauses
+from history.mail import doubt, pauses, worker
 from history.mail.addresses import MailAddresses, find_reply, make_reply_addresses
 from history.mail.doubt import EVIDENCE_MS, KEEP_BODY_MS, Doubtful, InDoubt
 from history.mail.events import record_event
+from history.mail.recorder import Recorder
 from history.mail.restored import LastMail
 from history.mail.results import Result
 from history.mail.send import Files, Mail
@@ -412,29 +414,78 @@ def test_a_restart_after_a_refusal_is_no_older_backup(
     wait_until(lambda: states(scene) == ["sent"])
 
 
-@pytest.mark.parametrize("at", ["claim", "start", "settle_sent"])
-def test_a_store_that_is_busy_at_any_commit_doubles_and_loses_nothing(
+def fails_at_first(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, *errors: Exception) -> None:
+    """The module's function raises these, one a call, before it does what it does."""
+    usual: Callable[..., object] = getattr(module, name)
+    failures = iter(errors)
+
+    def at_first(*args: object, **named: object) -> object:
+        for error in failures:
+            raise error
+        return usual(*args, **named)
+
+    monkeypatch.setattr(module, name, at_first)
+
+
+@pytest.mark.parametrize(
+    ("module", "at"),
+    [
+        (outbox, "claim"),
+        (worker, "read_backgrounds"),
+        (outbox, "start"),
+        (outbox, "settle_sent"),
+        (outbox, "settle"),
+    ],
+)
+def test_a_store_that_is_busy_at_any_moment_doubles_and_loses_nothing(
     scene: Scene,
     smtp: MailSettings,
     mail_server: MailServer,
     start_worker: StartWorker,
     monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
     at: str,
 ) -> None:
-    usual: Callable[..., object] = getattr(outbox, at)
-    failures = iter([Busy("locked"), Busy("locked")])
-
-    def busy_at_first(*args: object, **named: object) -> object:
-        for error in failures:
-            raise error
-        return usual(*args, **named)
-
-    monkeypatch.setattr(outbox, at, busy_at_first)
+    fails_at_first(monkeypatch, module, at, Busy("locked"), Busy("locked"), Busy("locked"))
+    if at == "settle":  # which is for those whose success ends a pause
+        sql(scene, "INSERT INTO mail_pause (domain, until_ms, failures, reason) VALUES ('', 0, 1, 'refused')")
     scene.closed_chat()
     start_worker(smtp, habits=Habits(lease_ms=600))
     wait_until(lambda: states(scene) == ["sent"])
     assert len(mail_server.orders.taken) == 1
     assert scene.items()[0].attempts == 1, "what is the store's fault is no try"
+
+
+def test_mails_that_cannot_be_read_at_once_are_read_one_by_one(
+    scene: Scene, files: Files, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.closed_chats(3)
+    at_once, alone = ValueError("one of them"), ValueError("that one")
+    fails_at_first(monkeypatch, worker, "read_backgrounds", at_once, alone)
+    start_worker(files, habits=Habits(lease_ms=600))
+    wait_until(lambda: states(scene) == ["sent"] * 3)
+    assert sorted(item.attempts for item in scene.items()) == [1, 1, 2], "the lease brought one back"
+
+
+def test_an_outcome_that_cannot_be_recorded_holds_up_no_other(scene: Scene) -> None:
+    scene.closed_chats(3)
+    claims = scene.claims()
+    recorded: list[str] = []
+    recorder = Recorder(scene.writer, recorded.append)
+    for claim, code in zip(claims, (250, 1 << 70, 250), strict=True):  # the second has no room in the database
+        assert scene.writer.write(lambda t, c=claim: outbox.start(t, c, Rendered(b"mail", head_of(t, c)), t.now_ms))
+        recorder.put(claim, Result("done", code))
+    recorder.start()
+    recorder.stop()
+    recorder.thread.join()
+    by_id = {item.id: item.state for item in scene.items()}
+    assert [by_id[claim.id] for claim in claims] == ["sent", "started", "sent"]
+    assert sorted(recorded) == sorted(by_id)
+
+
+def head_of(transaction: Transaction, claim: Claim) -> int:
+    (head,) = transaction.driver.row("SELECT head FROM chat WHERE pk = ?", claim.chat_pk) or (0,)
+    return int(head)
 
 
 @contextmanager
