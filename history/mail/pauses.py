@@ -1,6 +1,6 @@
 """Pauses: a domain that has had enough of us, or our own mail server, gets nothing for a while, each time longer.
 
-Called by `outbox.py` with every result, in the caller's transaction.
+Called by `outbox.py` with every result, in the caller's transaction; the worker asks who rests.
 """
 
 from history.db import Driver, Transaction
@@ -18,7 +18,7 @@ LONGEST_PAUSE_MS = 24 * HOUR_MS
 JITTER_PART = 0.2
 
 REMEMBERED = "SELECT domain FROM mail_pause"
-FAILURES = "SELECT failures FROM mail_pause WHERE domain = ?"
+BEFORE = "SELECT failures, until_ms FROM mail_pause WHERE domain = ?"
 PAUSE = (
     "INSERT INTO mail_pause (domain, until_ms, failures, reason) VALUES (?, ?, 1, ?) "
     "ON CONFLICT (domain) DO UPDATE SET until_ms = excluded.until_ms, failures = ?, reason = excluded.reason"
@@ -29,21 +29,31 @@ END = (
 
 
 def follow(transaction: Transaction, domain: str, result: Result, now_ms: int, jitter: float) -> None:
-    """Begins, prolongs or ends pauses as a try to reach `domain` says. `jitter` is a random number from -1 to 1."""
+    """Begins or ends a pause as a try to reach `domain` says. `jitter` is a random number from -1 to 1."""
+    resting = who_rests(domain, result)
     if result.fate == "sent":
         transaction.driver.run(END, EVERYTHING, domain)
-    elif result.fate == "wait":
+    elif resting == EVERYTHING:
         pause(transaction, EVERYTHING, result.answer, SERVER_DELAYS_MS, now_ms, jitter)
-    elif result.is_policy:
+    elif resting is not None:
         delays_ms = DOMAIN_DELAYS_MS if result.code == 421 else DOMAIN_DELAYS_MS[1:]  # greylisting takes five minutes
-        pause(transaction, domain, result.answer, delays_ms, now_ms, jitter)
+        pause(transaction, resting, result.answer, delays_ms, now_ms, jitter)
+
+
+def who_rests(domain: str, result: Result) -> str | None:
+    """For whom a try to reach `domain` means a pause, if for anybody."""
+    if result.fate == "wait":
+        return EVERYTHING
+    return domain if result.fate != "sent" and result.is_policy else None
 
 
 def pause(
     transaction: Transaction, domain: str, reason: str, delays_ms: tuple[int, ...], now_ms: int, jitter: float
 ) -> None:
-    row = transaction.driver.row(FAILURES, domain)
-    failures = row[0] if row else 0
+    """Begins a pause. What was on its way when one began tells nothing new, and prolongs it not."""
+    failures, until_ms = transaction.driver.row(BEFORE, domain) or (0, now_ms)
+    if until_ms > now_ms:
+        return
     beyond_ms = delays_ms[-1] << max(0, failures + 1 - len(delays_ms))
     delay_ms = delays_ms[failures] if failures < len(delays_ms) else beyond_ms
     longest_ms = delays_ms[-1] if domain == EVERYTHING else LONGEST_PAUSE_MS

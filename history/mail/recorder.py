@@ -31,9 +31,9 @@ class Try(NamedTuple):
 
 
 class Recorder:
-    """`recorded` is told of each item of which no more is to be written."""
+    """`recorded` is told of each try of which no more is to be written."""
 
-    def __init__(self, writer: Writer, recorded: Callable[[str], None]) -> None:
+    def __init__(self, writer: Writer, recorded: Callable[[Try], None]) -> None:
         self.writer = writer
         self.recorded = recorded
         self.stopping = False
@@ -67,7 +67,7 @@ class Recorder:
                 log.error("all mail waits: %s", " ".join(filter(None, told)))
         self._write(tries)
         for each in tries:
-            self.recorded(each.claim.id)
+            self.recorded(each)
 
     def _write(self, tries: list[Try]) -> None:
         """An outcome that is not recorded would be an uncertain one."""

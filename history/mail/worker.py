@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -25,8 +26,9 @@ from history.mail import doubt
 from history.mail.background import Background, read_backgrounds
 from history.mail.compose import compose, template, wire_address
 from history.mail.doubt import Evidence, InDoubt
+from history.mail.pauses import EVERYTHING, who_rests
 from history.mail.prepare import House, Secrets, Unwanted, letter_of, prepare
-from history.mail.recorder import Recorder
+from history.mail.recorder import Recorder, Try
 from history.mail.restored import LastMail, hold_what_may_be_sent
 from history.mail.results import Result
 from history.mail.send import Carrier, Mail
@@ -100,7 +102,7 @@ class MailWorker:
         self.seats: set[threading.Thread] = set()
         self.idle_seats = 0
         self.beat_at = self.alarmed_at = 0.0
-        self.recorder = Recorder(writer, self._let_go)
+        self.recorder = Recorder(writer, self._recorded)
         self.thread = threading.Thread(target=self._run, name="stillhere-mail", daemon=True)
 
     def start(self) -> None:
@@ -242,6 +244,21 @@ class MailWorker:
             else:
                 self.recorder.put(order.claim, result)
         carrier.close()
+
+    def _recorded(self, its: Try) -> None:
+        domain = who_rests(its.claim.domain, its.result)
+        if domain is not None:
+            self._put_back(domain)
+        self._let_go(its.claim.id)
+
+    def _put_back(self, domain: str) -> None:
+        """A pause has begun: orders that it concerns, which nobody has taken, go back and are no tries."""
+        with self.change:
+            resting = [order for order in self.orders if domain in (EVERYTHING, order.claim.domain)]
+            self.orders = [order for order in self.orders if order not in resting]
+        if resting:
+            with suppress(Busy):  # their leases bring them back
+                self.writer.write(lambda t: [outbox.give_back(t, order.claim, t.now_ms) for order in resting])
 
     def _let_go(self, item_id: str) -> None:
         """The item is in nobody's hands any more, and all that there is to say of it is recorded."""

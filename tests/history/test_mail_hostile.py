@@ -21,13 +21,13 @@ from history.mail import doubt, pauses, worker
 from history.mail.addresses import MailAddresses, find_reply, make_reply_addresses
 from history.mail.doubt import EVIDENCE_MS, KEEP_BODY_MS, Doubtful, InDoubt
 from history.mail.events import record_event
-from history.mail.recorder import Recorder
+from history.mail.recorder import Recorder, Try
 from history.mail.restored import LastMail
 from history.mail.results import Result
 from history.mail.send import Files, Mail
 from history.mail.smtp import Connection, MailSettings
 from history.mail.tables import OutboxItem
-from history.mail.worker import Habits
+from history.mail.worker import SEATS_PER_DOMAIN, Habits
 from history.outbox import LEASE_MS, Claim, Rendered
 from history.times import HOUR_MS, MINUTE_MS, SECOND_MS, now_ms
 from tests.history.conftest import ADDRESSES, StartWorker
@@ -35,6 +35,7 @@ from tests.history.mail_server import MailServer, part_of, read
 from tests.history.scene import Scene, states, wait_until
 
 NOBODY = Result("connect", None, "refused")
+SLOW_DOWN = Result("rcpt", 421, "4.7.0 slow")
 CUT_AFTER_THE_DOT = Result("dot", None, "cut")
 
 
@@ -134,15 +135,46 @@ def test_greylisting_rests_the_domain_and_nobody_else(scene: Scene) -> None:
 
 
 def test_pauses_grow_and_end_with_the_first_success(scene: Scene) -> None:
-    minutes = []
+    minutes, at_ms = [], 0
     for _ in range(7):
-        scene.writer.write(lambda t: pauses.follow(t, "d.example.com", Result("rcpt", 421, "4.7.0 slow"), 0, 0))
+        for _ in range(3):  # what was on its way, too, tells no more than the first
+            scene.writer.write(lambda t, at=at_ms: pauses.follow(t, "d.example.com", SLOW_DOWN, at, 0))
         with scene.store.reading() as driver:
             (until_ms,) = driver.row("SELECT until_ms FROM mail_pause WHERE domain = 'd.example.com'") or (0,)
-        minutes.append(until_ms // MINUTE_MS)
+        minutes.append((until_ms - at_ms) // MINUTE_MS)
+        at_ms = until_ms
     assert minutes == [1, 5, 15, 60, 120, 240, 480]
     scene.writer.write(lambda t: pauses.follow(t, "d.example.com", Result("done", 250), 0, 0))
     assert paused(scene, "d.example.com") is None
+
+
+@pytest.mark.parametrize(
+    ("orders", "domain", "longest_ms", "tries"),
+    [
+        ({"rcpt": "450 4.7.1 greylisted"}, "example.com", 6 * MINUTE_MS, SEATS_PER_DOMAIN),
+        ({"mail": "550 5.7.1 not you"}, pauses.EVERYTHING, 18 * SECOND_MS, 0),
+    ],
+)
+def test_many_mails_at_once_cause_one_short_pause_and_wait_for_its_end(
+    scene: Scene,
+    smtp: MailSettings,
+    mail_server: MailServer,
+    start_worker: StartWorker,
+    orders: dict[str, str],
+    domain: str,
+    longest_ms: int,
+    tries: int,
+) -> None:
+    vars(mail_server.orders).update(orders)
+    scene.closed_chats(40)
+    start_worker(smtp)
+    wait_until(lambda: paused(scene, domain) is not None)
+    wait_until(lambda: states(scene) == ["ready"] * 40)
+    with scene.store.reading() as driver:
+        ((until_ms, failures),) = driver.rows("SELECT until_ms, failures FROM mail_pause")
+    assert failures == 1
+    assert until_ms <= now_ms() + longest_ms
+    assert sum(item.attempts for item in scene.items()) == len(scene.attempts()) <= tries, "the others were not tried"
 
 
 @pytest.mark.parametrize("extensions", [(), ("PIPELINING",)])
@@ -470,7 +502,7 @@ def test_mails_that_cannot_be_read_at_once_are_read_one_by_one(
 def test_an_outcome_that_cannot_be_recorded_holds_up_no_other(scene: Scene) -> None:
     scene.closed_chats(3)
     claims = scene.claims()
-    recorded: list[str] = []
+    recorded: list[Try] = []
     recorder = Recorder(scene.writer, recorded.append)
     for claim, code in zip(claims, (250, 1 << 70, 250), strict=True):  # the second has no room in the database
         assert scene.writer.write(lambda t, c=claim: outbox.start(t, c, Rendered(b"mail", head_of(t, c)), t.now_ms))
@@ -480,7 +512,7 @@ def test_an_outcome_that_cannot_be_recorded_holds_up_no_other(scene: Scene) -> N
     recorder.thread.join()
     by_id = {item.id: item.state for item in scene.items()}
     assert [by_id[claim.id] for claim in claims] == ["sent", "started", "sent"]
-    assert sorted(recorded) == sorted(by_id)
+    assert [each.claim.id for each in recorded] == [claim.id for claim in claims]
 
 
 def head_of(transaction: Transaction, claim: Claim) -> int:

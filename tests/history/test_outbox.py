@@ -8,10 +8,13 @@ import pytest
 
 from history import outbox
 from history.db import Store
+from history.mail import recorder
 from history.mail.causes import put_transcript
+from history.mail.recorder import Try
 from history.mail.results import Result
 from history.mail.tables import OutboxItem
 from history.outbox import LEASE_MS, MOST_ATTEMPTS, Claim, Rendered, retry_delay_ms
+from history.privacy import erase_chat
 from history.times import DAY_MS, MINUTE_MS, now_ms
 from tests.history.scene import ADDRESS, Scene
 
@@ -217,6 +220,18 @@ def test_a_worker_that_lost_its_item_cannot_settle_it(scene: Scene) -> None:
     scene.claims("another")
     assert not settle(scene, claim, NEVER)
     assert only(scene).state == "leased"
+
+
+@pytest.mark.parametrize(
+    "result", [Result("done", 250, f"<{ADDRESS}> queued"), Result("rcpt", 450, f"{ADDRESS}? later")]
+)
+def test_of_a_chat_erased_while_its_mail_is_under_way_no_answer_is_kept(scene: Scene, result: Result) -> None:
+    claim = claimed(scene)
+    assert start(scene, claim)
+    scene.writer.write(lambda t: erase_chat(t, scene.customer.chat_id))
+    scene.writer.write(lambda t: recorder.settle(t, [Try(claim, result)]))
+    assert scene.attempts() == []
+    assert only(scene).state == "cancelled"
 
 
 @pytest.mark.parametrize(
