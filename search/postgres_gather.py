@@ -17,7 +17,7 @@ from search.postgres_page import Wanted, is_frequent, whole_page
 from search.postgres_query import Condition, Source
 from search.postgres_tables import worth
 
-SCORED, SCORED_BEHIND = 500, 5_000
+SCORED, SCORED_BEHIND = 500, 2_000
 """So many of the most worth are scored first, for a first page and for one behind it, or where these were too few."""
 
 ROUNDING = 1 + 1e-6

@@ -29,7 +29,7 @@ from search.parser import TERMS
 from search.places import freshness, month_at
 from search.stems import STEM_MARK
 
-FORMAT = f"4 {unicodedata.unidata_version}"
+FORMAT = f"5 {unicodedata.unidata_version}"
 """Raise the number when tables or tokenizer change; another Unicode may cut other words, too."""
 
 # What is new waits in a short list, which each search reads, and goes into the index a thousand messages at a time: a
@@ -84,7 +84,7 @@ TWO_WRONG_LETTERS = 6
 LENGTH_WORDS = 20
 """A message of so many words is worth half as much as one of none."""
 
-SHORT = (4, 8, 16)
+SHORT = (4, 6, 8, 16)
 """Messages of up to so many words have a tag that says so: the best hits are mostly among them."""
 
 
