@@ -16,6 +16,7 @@ from bench.table import Row
 from history import outbox
 from history.db import Store, Transaction
 from history.mail.causes import put_transcript
+from history.outbox import Room
 from history.times import DAY_MS, now_ms
 from history.writer import Writer
 from tests.soak_mail.run import POLICY, agent_of, begin_chat
@@ -62,7 +63,7 @@ def double(mark: str, transaction: Transaction) -> None:
 
 def timed_claim(transaction: Transaction) -> float:
     began = time.perf_counter()
-    claims = outbox.claim(transaction, "bench", now_ms() + LATER_MS, CLAIM_LIMIT)
+    claims = outbox.claim(transaction, "bench", now_ms() + LATER_MS, Room(CLAIM_LIMIT, CLAIM_LIMIT))
     assert len(claims) == CLAIM_LIMIT, "they are due"
     return (time.perf_counter() - began) * 1000
 

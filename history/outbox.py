@@ -141,11 +141,12 @@ class Claim:
 
 CLAIMED = tuple(name for name in Claim.__dataclass_fields__ if name != "after_pause")
 CLAIM = (
-    "WITH due AS (SELECT id FROM outbox_item WHERE state = 'ready' AND due_ms <= ? "  # noqa: S608
+    "WITH oldest AS (SELECT id, domain, due_ms FROM outbox_item WHERE state = 'ready' AND due_ms <= ? "  # noqa: S608
     "AND NOT EXISTS (SELECT 1 FROM mail_pause WHERE mail_pause.domain = outbox_item.domain AND until_ms > ?) "
-    "AND NOT domain IN_LIST ORDER BY due_ms LIMIT ? FOR_UPDATE_SKIPPING) "
+    "AND NOT domain IN_LIST ORDER BY due_ms LIMIT ? FOR_UPDATE_SKIPPING), "
+    "due AS (SELECT id, row_number() OVER (PARTITION BY domain ORDER BY due_ms) AS place FROM oldest) "
     "UPDATE outbox_item SET state = 'leased', lease_owner = ?, lease_until_ms = ?, attempts = attempts + 1 "
-    f"WHERE id IN (SELECT id FROM due) RETURNING due_ms, {', '.join(CLAIMED)}"
+    f"WHERE id IN (SELECT id FROM due WHERE place <= ?) RETURNING due_ms, {', '.join(CLAIMED)}"
 )
 
 
@@ -207,17 +208,25 @@ def recover(transaction: Transaction, now_ms: int) -> None:
     transaction.driver.run(RECOVER, MOST_ATTEMPTS, MOST_ATTEMPTS, now_ms, now_ms)
 
 
-def claim(
-    transaction: Transaction, owner: str, now_ms: int, limit: int, busy: Sequence[str] = (), lease_ms: int = LEASE_MS
-) -> list[Claim]:
-    """Up to `limit` due items, oldest first, leased to `owner`. Two workers never get the same one.
+@dataclass(frozen=True, slots=True)
+class Room:
+    """For how many items a worker has room: in all, and for each domain; and which domains have enough."""
 
-    Passes over domains that are paused, and those in `busy`. What nobody wants any more is settled on the way.
+    items: int
+    of_a_domain: int
+    full: Sequence[str] = ()
+
+
+def claim(transaction: Transaction, owner: str, now_ms: int, room: Room, lease_ms: int = LEASE_MS) -> list[Claim]:
+    """Of the due items, oldest first, as many as there is room for, leased to `owner`. Two workers never get the same.
+
+    Passes over domains that are paused, too. What nobody wants any more is settled on the way.
     """
     driver = transaction.driver
     if pauses.paused(driver, now_ms):
         return []
-    rows = driver.rows(CLAIM, now_ms, now_ms, driver.list_param(busy), limit, owner, now_ms + lease_ms)
+    full, until_ms = driver.list_param(room.full), now_ms + lease_ms
+    rows = driver.rows(CLAIM, now_ms, now_ms, full, room.items, owner, until_ms, room.of_a_domain)
     rested = pauses.remembered(driver)
     claims = [claim_of(row, rested) for _, *row in sorted(rows, key=itemgetter(0))]
     barred = suppressions(driver, [claim.recipient_hash for claim in claims], now_ms)

@@ -32,7 +32,7 @@ from history.mail.recorder import Recorder, Try
 from history.mail.restored import LastMail, hold_what_may_be_sent
 from history.mail.results import Result
 from history.mail.send import Carrier, Mail
-from history.outbox import Claim, Rendered
+from history.outbox import Claim, Rendered, Room
 from history.times import MINUTE_MS, new_id, now_ms
 from history.writer import Writer
 
@@ -43,7 +43,10 @@ SEATS, SEATS_PER_DOMAIN = 8, 2
 """How many mails go out at once, and how many of these to one domain."""
 
 CLAIM_LIMIT, ORDERS_LEFT = 40, 16
-"""How many items are claimed at most, and how many of these are left when more are claimed."""
+"""How many items are claimed at most, and how many that a seat could take are left when more are claimed."""
+
+CLAIM_LIMIT_PER_DOMAIN = CLAIM_LIMIT * SEATS_PER_DOMAIN // SEATS
+"""No domain fills the room of those that have seats beside it."""
 
 IDLE_SECONDS = 60.0
 """Who has nothing to send for so long gives up the seat."""
@@ -167,12 +170,12 @@ class MailWorker:
             return False
         self._tell_of_delay(now, due_ms)
         with self.change:
-            room = CLAIM_LIMIT - len(self.orders)
-            taken = Counter([*self.in_hand.values(), *(order.claim.domain for order in self.orders)])
-        if room < CLAIM_LIMIT - ORDERS_LEFT:
+            left, waiting = self._count_free(), self._count_waiting()
+        if left > ORDERS_LEFT:
             return False
-        full = [domain for domain, count in taken.items() if count >= SEATS_PER_DOMAIN]
-        orders = self._read_ahead(self.writer.write(partial(self._claim, room, full)))
+        full = [domain for domain, count in waiting.items() if count >= SEATS_PER_DOMAIN]
+        room = Room(CLAIM_LIMIT - left, CLAIM_LIMIT_PER_DOMAIN, full)
+        orders = self._read_ahead(self.writer.write(partial(self._claim, room)))
         with self.change:
             if not self.stopping:
                 self.orders += orders
@@ -180,10 +183,10 @@ class MailWorker:
                 self.change.notify_all()
         return bool(orders)
 
-    def _claim(self, limit: int, busy: list[str], transaction: Transaction) -> list[Order]:
+    def _claim(self, room: Room, transaction: Transaction) -> list[Order]:
         """Claims, and prepares in the same commit what is to be rendered."""
         outbox.recover(transaction, transaction.now_ms)
-        claims = outbox.claim(transaction, self.owner, transaction.now_ms, limit, busy, self.habits.lease_ms)
+        claims = outbox.claim(transaction, self.owner, transaction.now_ms, room, self.habits.lease_ms)
         fresh = [claim for claim in claims if claim.body is None]
         prepared = iter(prepare(transaction, fresh, self.house))
         return [Order(claim, next(prepared) if claim.body is None else None) for claim in claims]
@@ -263,9 +266,10 @@ class MailWorker:
     def _let_go(self, item_id: str) -> None:
         """The item is in nobody's hands any more, and all that there is to say of it is recorded."""
         with self.change:
-            self.in_hand.pop(item_id, None)  # one whose lease ran out may have been in two hands
+            domain = self.in_hand.pop(item_id, None)  # one whose lease ran out may have been in two hands
             self.change.notify_all()
-            if len(self.orders) <= ORDERS_LEFT:
+            is_full = domain is not None and self._count_waiting()[domain] >= SEATS_PER_DOMAIN
+            if not is_full and self._count_free() <= ORDERS_LEFT:
                 self.wake()
 
     def _next(self) -> Order | None:
@@ -289,6 +293,16 @@ class MailWorker:
     def _free_order(self) -> Order | None:
         taken = Counter(self.in_hand.values())
         return next((order for order in self.orders if taken[order.claim.domain] < SEATS_PER_DOMAIN), None)
+
+    def _count_free(self) -> int:
+        """How many orders seats could take now. The others wait for their domain's."""
+        taken = Counter(self.in_hand.values())
+        return sum(
+            max(0, min(count, SEATS_PER_DOMAIN - taken[domain])) for domain, count in self._count_waiting().items()
+        )
+
+    def _count_waiting(self) -> Counter[str]:
+        return Counter(order.claim.domain for order in self.orders)
 
     def deliver(self, order: Order, carrier: Carrier) -> Result | None:
         """How far the mail came; None when that is no try."""

@@ -40,6 +40,8 @@ class Orders:
     """What came with the MAIL and RCPT commands."""
     patience: threading.Event | None = None
     """What the answer to the dot waits for."""
+    slow: str = ""
+    """Only mails to addresses that end so wait for it."""
     extensions: tuple[str, ...] = ()
     """What it offers beyond the usual, such as DSN (RFC 3461)."""
     connections: int = 0
@@ -72,7 +74,7 @@ class Orders:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         assert isinstance(envelope.original_content, bytes)
         self.taken.append(envelope.original_content)
-        if self.patience is not None:
+        if self.patience is not None and envelope.rcpt_tos[0].endswith(self.slow):
             await asyncio.get_running_loop().run_in_executor(None, self.patience.wait, PATIENCE_S)
         if self.cut == "after the dot":
             open_transport(server).abort()

@@ -14,7 +14,7 @@ from history.db import Store, Transaction
 from history.events import canonical
 from history.mail.limits import MailLimits
 from history.mail.tables import Attempt, OutboxItem
-from history.outbox import Claim, MailPolicy, Rendered
+from history.outbox import Claim, MailPolicy, Rendered, Room
 from history.start import NewChat, new_customer, start_chat
 from history.times import now_ms, participant_id
 from history.transcript import Transcript, load_transcript
@@ -70,7 +70,7 @@ class Scene:
         self.says(self.agent, "Here I am")
         self.does(self.agent, "close")
 
-    def closed_chats(self, count: int) -> None:
+    def closed_chats(self, count: int, email: str = ADDRESS) -> None:
         """So many whole threads at once, of as many customers."""
 
         def ends(transaction: Transaction) -> None:
@@ -82,7 +82,7 @@ class Scene:
                 answers = Send(agent, self.id(), None, canonical({"text": "Here I am"}))
                 journal.apply(self.policy, transaction, [asks, answers, Act(agent, self.id(), "close", {})])
 
-        new = NewChat("Alex", ADDRESS, "en", "UTC", None, None, None)
+        new = NewChat("Alex", email, "en", "UTC", None, None, None)
         self.writer.write(ends)
 
     def transcript(self, thread: int | None = None) -> Transcript:
@@ -100,7 +100,7 @@ class Scene:
 
     def claims(self, owner: str = "worker", at_ms: int | None = None) -> list[Claim]:
         at_ms = now_ms() if at_ms is None else at_ms
-        return self.writer.write(lambda t: outbox.claim(t, owner, at_ms, limit=10))
+        return self.writer.write(lambda t: outbox.claim(t, owner, at_ms, Room(10, 10)))
 
     def fence(self, claim: Claim, head: int | None = None) -> bool:
         """The point of no return, for a mail that was rendered when the chat's head was `head`; now, if not given."""

@@ -1,5 +1,7 @@
 """What the worker makes of due items and of every answer."""
 
+import threading
+
 import pytest
 
 from history import journal
@@ -7,6 +9,7 @@ from history.chats import Send
 from history.db import Transaction
 from history.mail.send import Files
 from history.mail.smtp import MailSettings
+from history.mail.worker import SEATS_PER_DOMAIN
 from tests.history.conftest import StartWorker
 from tests.history.mail_server import MailServer, part_of, read
 from tests.history.scene import Scene, states, wait_until
@@ -53,6 +56,21 @@ def test_two_workers_send_each_mail_once(
     wait_until(lambda: states(scene) == ["sent"] * 12)
     ids = [read(mail)["Message-ID"] for mail in mail_server.orders.taken]
     assert sorted(ids) == sorted(item.message_id for item in scene.items())
+
+
+def test_a_slow_domain_holds_up_no_other_however_many_mails_go_there(
+    scene: Scene, smtp: MailSettings, mail_server: MailServer, start_worker: StartWorker
+) -> None:
+    mail_server.orders.patience, mail_server.orders.slow = threading.Event(), "@slow.example.org"
+    scene.closed_chats(60, "sam@slow.example.org")
+    start_worker(smtp)
+    wait_until(lambda: states(scene).count("started") == SEATS_PER_DOMAIN)
+    scene.closed_chats(5)
+    wait_until(lambda: states(scene).count("sent") == 5)
+    assert states(scene).count("started") == SEATS_PER_DOMAIN
+    mail_server.orders.patience.set()
+    wait_until(lambda: states(scene) == ["sent"] * 65)
+    assert len(mail_server.orders.taken) == 65
 
 
 @pytest.mark.parametrize(
