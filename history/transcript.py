@@ -3,7 +3,8 @@
 Holds the public stream only. How it looks is decided in `transcript_layout.py` and `transcript_formats.py`.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,41 +59,42 @@ class Transcript:
     entries: tuple[Entry, ...]
 
 
+CHATS = (
+    "SELECT chat.pk, chat.id, chat.head, customer.name FROM chat JOIN customer ON customer.id = chat.customer_id "
+    "WHERE chat.pk IN_LIST"
+)
+PEOPLE = "SELECT chat_pk, id, role, name FROM participant WHERE chat_pk IN_LIST ORDER BY joined_ms, id"
+EVENTS = (
+    f"SELECT {EVENT_COLUMNS} FROM event WHERE chat_pk IN_LIST AND stream = {PUBLIC} "  # noqa: S608
+    "AND thread = coalesce(?, thread) ORDER BY chat_pk, seq"
+)
+
+
 def load_transcript(driver: Driver, chat_pk: int, thread: int | None = None) -> Transcript:
     """The transcript of a chat or of one of its threads. Raises NotFound when there is none."""
-    chat = driver.row(
-        "SELECT chat.id, chat.head, customer.name FROM chat JOIN customer ON customer.id = chat.customer_id "
-        "WHERE chat.pk = ?",
-        chat_pk,
-    )
-    if chat is None:
+    transcript = load_transcripts(driver, [chat_pk], thread).get(chat_pk)
+    if transcript is None:
         raise NotFound("There is no such chat")
-    chat_id, head, customer = chat
-    people = load_people(driver, chat_pk)
-    entries = tuple(entry_of(event, people) for event in load_events(driver, chat_pk, thread))
-    if thread is not None and not entries:
+    if thread is not None and not transcript.entries:
         raise NotFound("The chat has no such part")
-    previous = hash_before(driver, chat_pk, entries[0].seq) if entries else GENESIS_HASH
-    return Transcript(chat_id, thread, customer, tuple(people.values()), previous, head, entries)
+    return transcript
 
 
-def load_people(driver: Driver, chat_pk: int) -> dict[str, Person]:
-    rows = driver.rows(
-        "SELECT id, role, name FROM participant WHERE chat_pk = ? ORDER BY joined_ms, id",
-        chat_pk,
-    )
-    return {id: Person(id, role, name) for id, role, name in rows}
-
-
-def load_events(driver: Driver, chat_pk: int, thread: int | None) -> list[EventRow]:
-    of_thread, params = ("", ()) if thread is None else ("AND thread = ?", (thread,))
-    rows = driver.rows(
-        f"SELECT {EVENT_COLUMNS} FROM event WHERE chat_pk = ? AND stream = ? {of_thread} ORDER BY seq",  # noqa: S608
-        chat_pk,
-        PUBLIC,
-        *params,
-    )
-    return [EventRow(*row) for row in rows]
+def load_transcripts(driver: Driver, chat_pks: Sequence[int], thread: int | None = None) -> dict[int, Transcript]:
+    """Those of many chats at once, by their chat's pk."""
+    chats = driver.list_param(chat_pks)
+    people: dict[int, dict[str, Person]] = defaultdict(dict)
+    for chat_pk, id, role, name in driver.rows(PEOPLE, chats):
+        people[chat_pk][id] = Person(id, role, name)
+    entries: dict[int, list[Entry]] = defaultdict(list)
+    for event in map(EventRow._make, driver.rows(EVENTS, chats, thread)):
+        entries[event.chat_pk].append(entry_of(event, people[event.chat_pk]))
+    transcripts = {}
+    for pk, id, head, customer in driver.rows(CHATS, chats):
+        its = tuple(entries[pk])
+        previous = hash_before(driver, pk, its[0].seq) if its else GENESIS_HASH
+        transcripts[pk] = Transcript(id, thread, customer, tuple(people[pk].values()), previous, head, its)
+    return transcripts
 
 
 def hash_before(driver: Driver, chat_pk: int, seq: int) -> str:

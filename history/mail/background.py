@@ -8,17 +8,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from history.db import Driver
-from history.events import EVENT_COLUMNS, EventRow
-from history.models import GENESIS_HASH, PUBLIC
 from history.outbox import Claim, was_too_large
-from history.transcript import Entry, Person, Transcript, entry_of, hash_before
+from history.transcript import Transcript, load_transcripts
 
-CHATS = (
-    "SELECT chat.pk, chat.id, chat.head, customer.name FROM chat JOIN customer ON customer.id = chat.customer_id "
-    "WHERE chat.pk IN_LIST"
-)
-PEOPLE = "SELECT chat_pk, id, role, name, read FROM participant WHERE chat_pk IN_LIST ORDER BY joined_ms, id"
-EVENTS = f"SELECT {EVENT_COLUMNS} FROM event WHERE chat_pk IN_LIST AND stream = {PUBLIC} ORDER BY chat_pk, seq"  # noqa: S608
+SIZES = "SELECT pk, head FROM chat WHERE pk IN_LIST"
+READ = "SELECT chat_pk, read FROM participant WHERE chat_pk IN_LIST AND role = 'customer'"
 SENT = (
     "SELECT chat_pk, id, kind, message_id, recipient_hash FROM outbox_item "
     "WHERE chat_pk IN_LIST AND state = 'sent' AND kind NOT IN ('confirm', 'code') ORDER BY done_ms DESC"
@@ -51,10 +45,23 @@ class Background:
     was_too_large: bool
 
 
+def short_enough(driver: Driver, claims: Sequence[Claim], most_events: int) -> list[Claim]:
+    """The items whose chats have no more events than that together, those of long chats left out."""
+    sizes = dict(driver.rows(SIZES, driver.list_param([claim.chat_pk for claim in claims])))
+    chosen, events = [], 0
+    for claim in claims:
+        if events + sizes[claim.chat_pk] <= most_events:
+            events += sizes[claim.chat_pk]
+            chosen.append(claim)
+    return chosen
+
+
 def read_backgrounds(driver: Driver, claims: Sequence[Claim]) -> list[Background]:
     """That of each item, in their order."""
-    chats = driver.list_param(sorted({claim.chat_pk for claim in claims}))
-    transcripts, read = read_transcripts(driver, chats)
+    chat_pks = sorted({claim.chat_pk for claim in claims})
+    transcripts = load_transcripts(driver, chat_pks)
+    chats = driver.list_param(chat_pks)
+    read = dict(driver.rows(READ, chats))
     sent = by_chat(driver.rows(SENT, chats))
     answered = dict(driver.rows(ANSWERED, chats))
     return [
@@ -67,25 +74,6 @@ def read_backgrounds(driver: Driver, claims: Sequence[Claim]) -> list[Background
         )
         for claim in claims
     ]
-
-
-def read_transcripts(driver: Driver, chats: Any) -> tuple[dict[int, Transcript], dict[int, int]]:
-    """The whole of the chats, and up to where their customers have read them; by the chats' pk."""
-    people: dict[int, dict[str, Person]] = defaultdict(dict)
-    read: dict[int, int] = {}
-    for chat_pk, id, role, name, seq in driver.rows(PEOPLE, chats):
-        people[chat_pk][id] = Person(id, role, name)
-        if role == "customer":
-            read.setdefault(chat_pk, seq)
-    entries: dict[int, list[Entry]] = defaultdict(list)
-    for event in map(EventRow._make, driver.rows(EVENTS, chats)):
-        entries[event.chat_pk].append(entry_of(event, people[event.chat_pk]))
-    transcripts = {}
-    for pk, id, head, customer in driver.rows(CHATS, chats):
-        its = entries[pk]
-        previous = hash_before(driver, pk, its[0].seq) if its else GENESIS_HASH
-        transcripts[pk] = Transcript(id, None, customer, tuple(people[pk].values()), previous, head, tuple(its))
-    return transcripts, read
 
 
 def by_chat(rows: Sequence[Any]) -> dict[int, list[Any]]:

@@ -23,7 +23,7 @@ from history import outbox
 from history.db import Store, Transaction
 from history.errors import Busy, Invalid
 from history.mail import doubt
-from history.mail.background import Background, read_backgrounds
+from history.mail.background import Background, read_backgrounds, short_enough
 from history.mail.compose import compose, template, wire_address
 from history.mail.doubt import Evidence, InDoubt
 from history.mail.pauses import EVERYTHING, who_rests
@@ -48,6 +48,9 @@ CLAIM_LIMIT, ORDERS_LEFT = 40, 16
 CLAIM_LIMIT_PER_DOMAIN = CLAIM_LIMIT * SEATS_PER_DOMAIN // SEATS
 """No domain fills the room of those that have seats beside it."""
 
+READ_AHEAD_EVENTS = 4000
+"""How many events of chats are read before a seat is there for them: some 40 ms, and 5 MB."""
+
 IDLE_SECONDS = 60.0
 """Who has nothing to send for so long gives up the seat."""
 
@@ -70,8 +73,8 @@ class Habits:
 
 
 class Order(NamedTuple):
-    """A claimed item on its way to a seat; its secrets, unless it was rendered before; and what it is about, unless
-    that could not be read ahead."""
+    """A claimed item on its way to a seat; its secrets, unless it was rendered before; and what it is about, if
+    that was read ahead."""
 
     claim: Claim
     secrets: Secrets | None
@@ -192,10 +195,11 @@ class MailWorker:
         return [Order(claim, next(prepared) if claim.body is None else None) for claim in claims]
 
     def _read_ahead(self, orders: list[Order]) -> list[Order]:
-        """The orders with what they are about, read at once. What fails here fails on one seat only, which minds."""
+        """The orders with what they are about, read at once. Long chats, and what fails here, are left to the seats."""
         claims = [order.claim for order in orders if order.secrets is not None]
         try:
             with self.store.reading() as driver:
+                claims = short_enough(driver, claims, READ_AHEAD_EVENTS)
                 abouts = dict(zip((claim.id for claim in claims), read_backgrounds(driver, claims), strict=True))
         except Exception as error:
             log.warning("mails are read one by one: %s", error)

@@ -4,7 +4,7 @@ import hashlib
 import select
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,10 +15,11 @@ import pytest
 
 from history import journal, outbox
 from history.chats import Act
-from history.db import Store, Transaction
+from history.db import Driver, Store, Transaction
 from history.errors import Busy
 from history.mail import doubt, pauses, worker
 from history.mail.addresses import MailAddresses, find_reply, make_reply_addresses
+from history.mail.background import Background
 from history.mail.doubt import EVIDENCE_MS, KEEP_BODY_MS, Doubtful, InDoubt
 from history.mail.events import record_event
 from history.mail.recorder import Recorder, Try
@@ -497,6 +498,27 @@ def test_mails_that_cannot_be_read_at_once_are_read_one_by_one(
     start_worker(files, habits=Habits(lease_ms=600))
     wait_until(lambda: states(scene) == ["sent"] * 3)
     assert sorted(item.attempts for item in scene.items()) == [1, 1, 2], "the lease brought one back"
+
+
+def test_long_chats_are_not_read_before_a_seat_is_there_for_them(
+    scene: Scene, files: Files, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, together = worker.read_backgrounds, []
+
+    def noted(driver: Driver, claims: Sequence[Claim]) -> list[Background]:
+        together.append(len(claims))
+        return usual(driver, claims)
+
+    monkeypatch.setattr(worker, "read_backgrounds", noted)
+    monkeypatch.setattr(worker, "READ_AHEAD_EVENTS", 20)
+    scene.start()
+    for number in range(20):
+        scene.says(scene.agent, f"{number}")
+    scene.does(scene.agent, "close")
+    scene.closed_chats(2)
+    start_worker(files)
+    wait_until(lambda: states(scene) == ["sent"] * 3)
+    assert together == [2, 1]
 
 
 def test_an_outcome_that_cannot_be_recorded_holds_up_no_other(scene: Scene) -> None:
