@@ -14,10 +14,14 @@ from search.postgres_vocabulary import known_total
 from search.query import Query
 
 
-def answer(cursor: Cursor, wanted: Wanted, query: Query, expected: Expected) -> Hits:
-    """What is found; all of it, unless that is more than can be gathered."""
+def ahead(cursor: Cursor, wanted: Wanted, expected: Expected) -> Hits | None:
+    """The page alone, where it can be told without gathering all that is found."""
+    return page_ahead(cursor, wanted, expected.share) or best_ahead(cursor, wanted, expected.share)
+
+
+def answer(cursor: Cursor, wanted: Wanted, query: Query, expected: Expected, page: Hits | None) -> Hits:
+    """What is found; all of it, unless that is more than can be gathered. The page may be known."""
     ask = wanted.ask
-    page = page_ahead(cursor, wanted, expected.share) or best_ahead(cursor, wanted, expected.share)
     if expected.least > EXACT_HITS:
         return one_of_many(cursor, wanted, query, expected.least, page)
     if page and (ask.facets or ask.counts_chats):
@@ -58,3 +62,8 @@ def page_of_many(cursor: Cursor, wanted: Wanted) -> Hits:
 def page_of_edge(cursor: Cursor, wanted: Wanted) -> Hits:
     """What is found where there is no time for everywhere."""
     return replace(hits_in(cursor, wanted, wanted.edge), partial=True)
+
+
+def with_page(hits: Hits, page: Hits | None) -> Hits:
+    """What was found in the time, with the page that is known."""
+    return replace(hits, items=page.items, next=page.next, total=max(hits.total, len(page.items))) if page else hits

@@ -22,12 +22,13 @@ from history.db import Cursor, Store
 from history.errors import Busy
 from search.engine import SEARCH_SECONDS, Ask, Document, Edition, Hits, Key, Scope, nothing
 from search.places import read_cursor
-from search.postgres_answer import answer, page_of_edge
+from search.postgres_answer import ahead, answer, page_of_edge, with_page
 from search.postgres_expected import expected
 from search.postgres_page import Wanted
 from search.postgres_query import sought
 from search.postgres_score import score_of
 from search.postgres_tables import FORMAT, TABLES, Kind, Row, row_of, words_in
+from search.postgres_time import TimedCursor
 from search.postgres_vocabulary import (
     Expansion,
     OutOfTime,
@@ -52,11 +53,9 @@ newest or oldest messages only, and must be over.
 SEARCH_SETTINGS = (
     "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '64MB'; "
     "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; "
-    "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL statement_timeout = {ms}; SAVEPOINT search"
+    "SET LOCAL plan_cache_mode = force_custom_plan"
 )
 """Words are read for the messages that the index has named, one by one."""
-TIME_LEFT = "SET LOCAL statement_timeout = {ms}"
-AFTER_TIMEOUT = f"ROLLBACK TO search; {TIME_LEFT}"
 
 NEW_SCHEMA = ("DROP SCHEMA IF EXISTS {} CASCADE", "CREATE SCHEMA {}")
 IN_SCHEMA = "SELECT set_config('search_path', %s, true)"
@@ -172,26 +171,30 @@ class PostgresEngine:
         if scope.is_empty():
             return nothing(ask)
         expanded, gathered, over = (time.monotonic() + share * self.search_seconds for share in SHARES)
-        with self._reading() as cursor:
-            cursor.execute(SEARCH_SETTINGS.format(ms=ms_until(gathered)))
+        with self._reading() as untimed:
+            untimed.execute(SEARCH_SETTINGS)
+            cursor = TimedCursor(untimed, gathered)
+            cursor.begin()
             try:
                 expansion = Expansion(cursor, expanded)
                 found = sought(query, scope, expansion.one_of)
-                cursor.execute(TIME_LEFT.format(ms=ms_until(gathered)))
                 count = number_of_messages(cursor)
                 known = frequencies(cursor, [term for words in query.words for term in words.terms])
                 wanted = Wanted(found, *score_of(query, count, known, ask))
             except (OutOfTime, QueryCanceled):
                 return replace(nothing(ask), partial=True)
+            much = expected(query, scope, count, known, expansion.messages)
+            page = None
             try:
-                hits = answer(cursor, wanted, query, expected(query, scope, count, known, expansion.messages))
+                page = ahead(cursor, wanted, much)
+                hits = answer(cursor, wanted, query, much, page)
                 return replace(hits, partial=hits.partial or expansion.cut)
             except QueryCanceled:
-                cursor.execute(AFTER_TIMEOUT.format(ms=ms_until(over)))
+                cursor.back(over)
             try:
-                return page_of_edge(cursor, wanted)
+                return with_page(page_of_edge(cursor, wanted), page)
             except QueryCanceled:
-                return replace(nothing(ask), partial=True)
+                return with_page(replace(nothing(ask), partial=True), page)
 
     def frequencies(self, terms: Collection[str]) -> Mapping[str, int]:
         with self._reading() as cursor:
@@ -280,8 +283,3 @@ def numbers_of(cursor: psycopg.Cursor[Any], kinds: Collection[Kind]) -> dict[Kin
 def number_of_messages(cursor: Cursor) -> int:
     cursor.execute(COUNT)
     return int(cursor.fetchone()[0])
-
-
-def ms_until(moment: float) -> int:
-    """For a time limit of PostgreSQL, where 0 means none."""
-    return max(1, int(1000 * (moment - time.monotonic())))

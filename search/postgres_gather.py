@@ -75,13 +75,16 @@ def best_ahead(cursor: Cursor, wanted: Wanted, share: float) -> Hits | None:
         certain = certain_rows(wanted, rows, max(unseen, longer))
         if len(certain) > wanted.ask.limit:
             return whole_page(cursor, wanted, certain)
+        if not certain and not wanted.score.is_even:
+            break
         scored = SCORED_BEHIND
     return None
 
 
 def hits_in(cursor: Cursor, wanted: Wanted, source: Source, known: int | None = None) -> Hits:
     """What is found in `source`; all of it, unless that is more than EXACT_HITS. Its number may be known."""
-    for scored in (SCORED_BEHIND if wanted.ask.cursor else SCORED, EXACT_HITS + 2):
+    few = SCORED_BEHIND if wanted.ask.cursor else SCORED
+    for scored in (few, EXACT_HITS + 2) if wanted.score.is_even else (EXACT_HITS + 2,):
         hits = gather(cursor, wanted, source, known, scored)
         if hits:
             break

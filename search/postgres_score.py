@@ -17,6 +17,9 @@ from search.query import AllOf, AnyOf, Clause, Query, Words
 WEAKER = 0.5
 """What a word that stands for another gives, where the word itself is not."""
 
+UNEVEN = 4
+"""Where one hit may gain so many times as much as another, worth does not make up for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -25,9 +28,16 @@ class Score:
     condition: Condition
     least: float
     most: float
+    mostly: float
+    """What `least` would be if phrases always scored; they do not where they are in a piece of a long text only."""
+
+    @property
+    def is_even(self) -> bool:
+        """Whether those of the most worth may well be the best; not where a common word or a rare one is looked for."""
+        return self.mostly * UNEVEN >= self.most
 
 
-NO_SCORE = Score(Condition("0::float8"), 0, 0)
+NO_SCORE = Score(Condition("0::float8"), 0, 0, 0)
 
 
 def score_of(query: Query, count: int, frequencies: Mapping[str, int], ask: Ask) -> tuple[Score, Ask]:
@@ -40,7 +50,9 @@ def score_of(query: Query, count: int, frequencies: Mapping[str, int], ask: Ask)
     sql = " + ".join(each.sql for each in conditions)
     params = tuple(param for each in conditions for param in each.params)
     known = dict(zip(wanted, gains, strict=True))
-    return Score(Condition(f"({sql}) * worth", params), least_of(query.where, known), math.fsum(gains)), ask
+    sure = {words: gain for words, gain in known.items() if len(words.terms) == 1 or is_pair(words.terms)}
+    least, mostly = least_of(query.where, sure), least_of(query.where, known)
+    return Score(Condition(f"({sql}) * worth", params), least, math.fsum(gains), mostly), ask
 
 
 def gain_of(words: Words, count: int, frequencies: Mapping[str, int]) -> float:
@@ -64,7 +76,7 @@ def least_of(clause: Clause, gains: Mapping[Words, float]) -> float:
             return math.fsum(least_of(each, gains) for each in clauses)
         case AnyOf(clauses):
             return min((least_of(each, gains) for each in clauses), default=0)
-        case Words(terms=terms) if len(terms) == 1 or is_pair(terms):  # others may be in a piece only, for nothing
+        case Words():
             has_weaker = clause.whole or clause.also
             return gains.get(clause, 0) * (WEAKER if has_weaker else 1)
     return 0

@@ -1,16 +1,20 @@
 """The engine of a fleet: long texts, one server that writes, tables that others may touch, and a time limit."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg.errors import QueryCanceled
 
 from history.db import Store
 from history.errors import Busy
 from search.engine import Ask, Key
 from search.parser import parse
 from search.postgres_engine import PostgresEngine
+from search.postgres_time import TimedCursor
 from tests.conftest import MakeDatabase
 from tests.search.engines import postgres
 from tests.search.index import EVERYTHING, FIRST_PAGE, START_MS, find, message
@@ -183,3 +187,34 @@ def test_the_pages_of_what_is_found_too_often_go_on_to_the_last_one(
             pages.append([hit.key.seq for hit in hits.items])
             cursor = hits.next
         assert pages == [[6, 5], [4, 3], [2, 1]]
+
+
+def test_the_best_of_a_common_word_or_a_rare_one_are_looked_for_once(
+    engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.commit([message(seq, "coat" if seq % 2 else "hat") for seq in range(1, 120)])
+    engine.commit([message(200, "a coat among many other things that somebody said of something very rare indeed")])
+    statements: list[str] = []
+    execute = TimedCursor.execute
+
+    def counted(cursor: TimedCursor, sql: str, params: Sequence[Any] = ()) -> Any:
+        statements.append(sql)
+        return execute(cursor, sql, params)
+
+    monkeypatch.setattr(TimedCursor, "execute", counted)
+    monkeypatch.setattr("search.postgres_gather.SCORED", 5)
+    assert find(engine, "coat OR rare", ask=Ask("best", limit=2)) == [200, 119]
+    assert len(statements) == 5, "two that count, two that begin with short messages, and one that gathers"
+
+
+def test_a_time_that_is_up_ends_each_statement_until_there_is_more(url: str) -> None:
+    with closing(Store(url)) as store, store.reading() as driver:
+        cursor = TimedCursor(driver.cursor, time.monotonic())
+        cursor.begin()
+        for _ in range(2):
+            with pytest.raises(QueryCanceled):
+                cursor.execute("SELECT pg_sleep(60)")
+            cursor.back(time.monotonic())
+        cursor.back(time.monotonic() + 60)
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)
