@@ -4,7 +4,9 @@ are a cache. Called by the other `postgres_` modules.
 What the hits of a common word are counted, grouped and put in order by lies apart from the words, in short rows: these
 hits lie all over the table, so that its pages are what such a search costs, and so it has a fifth of them. The index of
 words belongs to the short rows all the same, by a function that reads the words of a message's number. A number's words
-never change, and are there as long as its message is; so the function is immutable, as an index wants it.
+never change, and are there as long as its message is; so the function is immutable, as an index wants it. But an
+immutable function sees what its command saw in the beginning: REINDEX, VACUUM FULL and CLUSTER wait for an open commit
+and would then index its messages without words. So it asks another one, which is volatile and sees what is there.
 
 A message's tsvector holds the words of `words.py` with their positions, its stems, its tags, and each two short words
 that stand next to each other, so that the index knows where common words do: PostgreSQL's own parser never sees a text.
@@ -29,7 +31,7 @@ from search.parser import TERMS
 from search.places import freshness, month_at
 from search.stems import STEM_MARK
 
-FORMAT = f"5 {unicodedata.unidata_version}"
+FORMAT = f"6 {unicodedata.unidata_version}"
 """Raise the number when tables or tokenizer change; another Unicode may cut other words, too."""
 
 # What is new waits in a short list, which each search reads, and goes into the index a thousand messages at a time: a
@@ -40,8 +42,10 @@ TABLES = (
     "CREATE TABLE kind (kind integer PRIMARY KEY, month text NOT NULL, shown text NOT NULL)",
     "CREATE TABLE message (at_ms bigint NOT NULL, chat_pk bigint NOT NULL, id bigint NOT NULL, worth real NOT NULL, "
     "seq integer NOT NULL, kind integer NOT NULL, stream smallint NOT NULL, PRIMARY KEY (chat_pk, stream, seq))",
-    "CREATE FUNCTION words_of(bigint) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS "
+    "CREATE FUNCTION said_of(bigint) RETURNS tsvector LANGUAGE plpgsql VOLATILE PARALLEL SAFE AS "
     "'BEGIN RETURN (SELECT words FROM {schema}.said WHERE id = $1); END'",
+    "CREATE FUNCTION words_of(bigint) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS "
+    "'BEGIN RETURN {schema}.said_of($1); END'",
     "CREATE INDEX message_in_time ON message (at_ms, chat_pk, stream, seq)",
     "CREATE INDEX message_words ON message USING gin (words_of(id)) WITH (gin_pending_list_limit = 1536)",
     'CREATE TABLE word (word text COLLATE "C" PRIMARY KEY, messages bigint NOT NULL, near integer[]) '

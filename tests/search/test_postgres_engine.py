@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -16,6 +17,7 @@ from search.parser import parse
 from search.postgres_engine import PostgresEngine
 from search.postgres_time import TimedCursor
 from tests.conftest import MakeDatabase
+from tests.history.scene import wait_until
 from tests.search.engines import postgres
 from tests.search.index import EVERYTHING, FIRST_PAGE, START_MS, find, message
 
@@ -218,3 +220,37 @@ def test_a_time_that_is_up_ends_each_statement_until_there_is_more(url: str) -> 
         cursor.back(time.monotonic() + 60)
         cursor.execute("SELECT 1")
         assert cursor.fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "REINDEX TABLE search_a.message",
+        "REINDEX INDEX search_a.message_words",
+        "VACUUM FULL search_a.message",
+        "CLUSTER search_a.message USING message_in_time",
+    ],
+)
+def test_an_index_that_is_made_again_beside_a_commit_has_its_words(
+    url: str, engine: PostgresEngine, command: str
+) -> None:
+    engine.commit([message(seq, "hat") for seq in range(1, 2000)])
+
+    def waiting() -> int:
+        (count,) = admin.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() or (0,)
+        return int(count)
+
+    with (
+        ThreadPoolExecutor() as threads,
+        psycopg.connect(url, autocommit=True) as beside,
+        psycopg.connect(url, autocommit=True) as admin,
+    ):
+        with admin.transaction():
+            admin.execute("LOCK TABLE search_a.word IN SHARE MODE")  # what a commit writes last
+            commit = threads.submit(engine.commit, [message(2000, "coat")])
+            wait_until(lambda: waiting() == 1)
+            remake = threads.submit(beside.execute, command)
+            wait_until(lambda: waiting() == 2)
+        commit.result()
+        remake.result()
+    assert find(engine, "coat") == [2000]
