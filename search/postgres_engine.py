@@ -21,13 +21,14 @@ from psycopg.errors import QueryCanceled
 from history.db import Cursor, Store
 from history.errors import Busy
 from search.engine import SEARCH_SECONDS, Ask, Document, Edition, Hits, Key, Scope, nothing
+from search.facts import WAYS
 from search.places import read_cursor
 from search.postgres_answer import ahead, answer, page_of_edge, with_page
 from search.postgres_expected import expected
 from search.postgres_page import Wanted
-from search.postgres_query import sought
+from search.postgres_query import any_of, sought
 from search.postgres_score import score_of
-from search.postgres_tables import FORMAT, TABLES, Kind, Row, row_of, words_in
+from search.postgres_tables import FORMAT, TABLES, Kind, Row, row_of, tag_word, words_in
 from search.postgres_time import TimedCursor
 from search.postgres_vocabulary import (
     Expansion,
@@ -60,7 +61,17 @@ SEARCH_SETTINGS = (
 NEW_SCHEMA = ("DROP SCHEMA IF EXISTS {} CASCADE", "CREATE SCHEMA {}")
 IN_SCHEMA = "SELECT set_config('search_path', %s, true)"
 
-CHECKED = "SELECT identity, commits FROM edition WHERE format = %s AND messages = (SELECT count(*) FROM message)"
+CHECKED = (
+    "SELECT messages, identity, commits FROM edition WHERE format = %s "
+    "AND messages = ALL(ARRAY[(SELECT count(*) FROM message), (SELECT count(*) FROM said)]) "
+    "AND NOT EXISTS (SELECT FROM message WHERE kind NOT IN (SELECT kind FROM kind)) "
+    "AND (SELECT count(*) FROM (SELECT near FROM word LIMIT 1) AS known) <= 1 "
+    "AND words_of(0) IS NULL AND 'message_words'::regclass IS NOT NULL"
+)
+"""Of words, only that their table is there."""
+BY_WORDS = "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off"
+INDEXED = "SELECT count(*) FROM message WHERE words_of(id) @@ %s::tsquery"
+
 BEGIN = "INSERT INTO edition VALUES (%s, %s, 0, 0, 0)"
 COUNT = "SELECT messages FROM edition"
 NEXT = (
@@ -126,13 +137,16 @@ class PostgresEngine:
             with self.store.reading() as driver:
                 driver.cursor.execute(IN_SCHEMA, (self.schema,))
                 driver.cursor.execute(CHECKED, (FORMAT,))
-                found = driver.cursor.fetchone()
-        except psycopg.errors.UndefinedTable:
+                messages, *edition = driver.cursor.fetchone() or (None,)
+                driver.cursor.execute(BY_WORDS)
+                driver.cursor.execute(INDEXED, (any_of(tag_word(f"via:{way}") for way in WAYS),))  # as each has one
+                (indexed,) = driver.cursor.fetchone()
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction):
             return None
         except psycopg.Error as error:
             log.warning("the search index cannot be used: %s", error)
             return None
-        return Edition(*found) if found else None
+        return Edition(*edition) if indexed == messages else None
 
     def reset(self) -> Edition:
         edition = Edition(secrets.randbits(IDENTITY_BITS), 0)
@@ -227,7 +241,7 @@ class PostgresEngine:
         except psycopg.Error as error:
             log.warning("the index could not be read: %s", error)
             self.doubt = True
-            raise Busy("The search index is being made again; please try later", after_ms=5000) from error
+            raise being_made_again() from error
 
     @contextmanager
     def _writing(self) -> Iterator[psycopg.Cursor[Any]]:
@@ -281,5 +295,13 @@ def numbers_of(cursor: psycopg.Cursor[Any], kinds: Collection[Kind]) -> dict[Kin
 
 
 def number_of_messages(cursor: Cursor) -> int:
+    """Raises Busy while the tables are made: in a snapshot from before there are new ones, but without any row."""
     cursor.execute(COUNT)
-    return int(cursor.fetchone()[0])
+    row = cursor.fetchone()
+    if row is None:
+        raise being_made_again()
+    return int(row[0])
+
+
+def being_made_again() -> Busy:
+    return Busy("The search index is being made again; please try later", after_ms=5000)

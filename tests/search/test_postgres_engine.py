@@ -77,6 +77,16 @@ def test_a_server_that_lost_its_connection_writes_nothing_before_it_has_the_lock
     [
         "DELETE FROM search_a.message WHERE seq = 1",
         "DROP TABLE search_a.message",
+        "DELETE FROM search_a.said WHERE id = 1",
+        "DELETE FROM search_a.kind",
+        "UPDATE search_a.said SET words = '' WHERE id = 1; REINDEX TABLE search_a.message; "
+        "UPDATE search_a.said SET words = (SELECT words FROM search_a.said WHERE id = 2) WHERE id = 1",
+        "DROP TABLE search_a.said",
+        "DROP TABLE search_a.kind",
+        "DROP TABLE search_a.word",
+        "DROP INDEX search_a.message_words",
+        "DROP FUNCTION search_a.said_of",
+        "DROP FUNCTION search_a.words_of CASCADE",
         "DROP TABLE search_a.edition",
         "UPDATE search_a.edition SET format = 'another'",
     ],
@@ -97,6 +107,13 @@ def test_tables_that_vanish_put_the_index_in_doubt(url: str, engine: PostgresEng
     with pytest.raises(Busy):
         find(engine, "coat")
     assert engine.doubt
+
+
+def test_a_search_beside_tables_that_are_being_made_is_told_to_wait(url: str, engine: PostgresEngine) -> None:
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("DELETE FROM search_a.edition")
+    with pytest.raises(Busy):
+        find(engine, "coat")
 
 
 def test_a_commit_that_fails_leaves_nothing(engine: PostgresEngine) -> None:
