@@ -20,7 +20,7 @@ COUNT_CHATS = (
     "(SELECT chat_pk FROM {tables} WHERE {condition} LIMIT {most}) AS found"
 )
 FACETS = "SELECT string_agg(int8send(kind::bigint << 48 | chat_pk), '') FROM {found}"
-"""Of eight bytes, the lower 48 bits are the hit's chat, the 15 above are its kind."""
+"""Of eight bytes, the lower 48 bits are the hit's chat, the 16 above are its kind."""
 
 FOUND = "(SELECT kind, chat_pk FROM {tables} WHERE {condition} LIMIT {most}) AS found"
 KINDS = "SELECT kind, month, shown FROM kind WHERE kind = ANY(%s)"

@@ -31,7 +31,7 @@ ORDERS = {
     "best": "score DESC, at_ms DESC, chat_pk DESC, stream DESC, seq DESC",
 }
 
-EDGE = "(SELECT * FROM message ORDER BY {order} LIMIT {limit}) AS message JOIN said USING (id)"
+EDGE = "(SELECT * FROM message WHERE {begin} ORDER BY {order} LIMIT {limit}) AS message JOIN said USING (id)"
 IN_ORDER = (
     "SELECT 0, at_ms, chat_pk, stream, seq, 1 FROM "
     "(SELECT * FROM message WHERE {begin} ORDER BY {order} LIMIT {looked_at}) AS message JOIN said USING (id) "
@@ -57,10 +57,18 @@ class Wanted:
         return ORDERS[self.ask.sort]
 
     @property
+    def goes_on_anywhere(self) -> bool:
+        """Whether hits behind the cursor may lie before it in time; so do other hits of chats that were shown."""
+        return self.ask.sort == "best" or bool(self.ask.collapse and self.ask.cursor)
+
+    @property
     def edge(self) -> Source:
-        """Where it is looked for if there is no time for everywhere."""
+        """Where it is looked for if there is no time for everywhere: in the search's time, and behind the cursor."""
         order = ORDERS["old" if self.ask.sort == "old" else "new"]
-        return Source(EDGE.format(order=order, limit=EDGE_MESSAGES), self.sought.checked)
+        begins = [self.sought.time] if self.goes_on_anywhere else [self.behind, self.sought.time]
+        begin, checked = in_sql(begins, ALL), self.sought.checked
+        tables = EDGE.format(begin=begin.sql, order=order, limit=EDGE_MESSAGES)
+        return Source(tables, Condition(checked.sql, (*begin.params, *checked.params)))
 
     @property
     def behind(self) -> Condition:
@@ -83,8 +91,7 @@ def page_ahead(cursor: Cursor, wanted: Wanted, share: float) -> Hits | None:
     next EDGE_MESSAGES.
     """
     ask = wanted.ask
-    shows_later_chats = ask.collapse and ask.cursor  # and leaves out those of the pages before
-    if ask.sort == "best" or shows_later_chats or not is_frequent(ask, share):
+    if wanted.goes_on_anywhere or not is_frequent(ask, share):
         return None
     for hits in CHATS_HITS if ask.collapse else (1,):
         rows = rows_in_order(cursor, wanted, EDGE_MESSAGES, hits)
@@ -134,7 +141,7 @@ def with_hits(cursor: Cursor, wanted: Wanted, rows: Sequence[Any]) -> list[Any]:
     condition = wanted.sought.checked
     cursor.execute(IN_CHATS.format(condition=condition.sql), ([row[2] for row in rows], *condition.params))
     hits = dict(cursor.fetchall())
-    return [(*place, hits[place[2]]) for *place, _ in rows]
+    return [(*place, hits.get(place[2], 1)) for *place, _ in rows]
 
 
 def page_of(rows: Iterable[Any], ask: Ask) -> Hits:

@@ -70,7 +70,7 @@ ANY = Joint(" | ", " OR ", any)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where it is looked for, as a FROM, and what holds there."""
+    """Where it is looked for, as a FROM, and what holds there; its parameters are those of both."""
 
     tables: str
     condition: Condition

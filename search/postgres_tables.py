@@ -84,7 +84,6 @@ NEAR_LETTERS = 8
 TWO_WRONG_LETTERS = 6
 """Shorter words are never near another by two wrong letters: those that are looked for have eight."""
 
-
 LENGTH_WORDS = 20
 """A message of so many words is worth half as much as one of none."""
 

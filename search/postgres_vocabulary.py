@@ -38,7 +38,6 @@ RISE = (
 )
 NEW_WORDS = "COPY word (word, messages, near) FROM STDIN"
 
-
 OTHER_FORMS = 10_000
 """So many messages with other forms of a word are looked at, to know how many have it in any form."""
 
@@ -53,6 +52,8 @@ def known_total(cursor: Cursor, query: Query, least: int) -> int | None:
     """
     match query.where:
         case AllOf((Words(terms=(term,), whole=None, also=also),)) if least:
+            if not also:
+                return least
             if sum(frequencies(cursor, also).values()) > OTHER_FORMS:
                 return None
             others = f"({any_of(also)}) & !{quoted(term)}"

@@ -21,6 +21,8 @@ from tests.history.scene import wait_until
 from tests.search.engines import postgres
 from tests.search.index import EVERYTHING, FIRST_PAGE, START_MS, find, message
 
+MONTH_MS = 30 * 24 * 3_600_000
+
 
 @pytest.fixture(scope="module")
 def url(make_postgres: MakeDatabase) -> Iterator[str]:
@@ -271,3 +273,16 @@ def test_an_index_that_is_made_again_beside_a_commit_has_its_words(
         commit.result()
         remake.result()
     assert find(engine, "coat") == [2000]
+
+
+@pytest.mark.parametrize("collapse", [False, True])
+def test_what_is_looked_for_among_the_newest_is_looked_for_in_its_time(
+    engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch, collapse: bool
+) -> None:
+    monkeypatch.setattr("search.postgres_answer.EXACT_HITS", 3)
+    monkeypatch.setattr("search.postgres_gather.EXACT_HITS", 3)
+    monkeypatch.setattr("search.postgres_page.EDGE_MESSAGES", 3)
+    monkeypatch.setattr("search.postgres_page.AHEAD", 1_000_000)
+    engine.commit([message(seq, "coat", chat=seq, at=seq // 7 * MONTH_MS) for seq in range(1, 13)])
+    for sort, seqs in (("new", [6, 5]), ("old", [1, 2]), ("best", [6, 5])):
+        assert find(engine, "coat before:2023-12-01", ask=Ask(sort, limit=2, collapse=collapse)) == seqs
