@@ -28,7 +28,7 @@ from search.postgres_expected import expected
 from search.postgres_page import Wanted
 from search.postgres_query import any_of, sought
 from search.postgres_score import score_of
-from search.postgres_tables import FORMAT, TABLES, Kind, Row, row_of, tag_word, words_in
+from search.postgres_tables import FORMAT, TABLES, Kind, row_of, tag_word, words_in
 from search.postgres_time import TimedCursor
 from search.postgres_vocabulary import (
     Expansion,
@@ -273,17 +273,17 @@ def add(cursor: psycopg.Cursor[Any], documents: Iterable[Document], first_id: in
     """Counts their words, too. These come first, as the index reads them; and PostgreSQL takes some while others are
     made.
     """
-    rows: list[Row] = []
+    rows: list[tuple[int, Key, float, Kind]] = []
     with cursor.copy(ADD_WORDS) as copy:
         for id, document in enumerate(documents, first_id):
             row = row_of(document)
             words.update(row.names)
             copy.write_row((id, row.words, row.pieces))
-            rows.append(row)
-    kinds = numbers_of(cursor, {row.kind for row in rows})
+            rows.append((row.at_ms, row.key, row.worth, row.kind))
+    kinds = numbers_of(cursor, {kind for *_, kind in rows})
     with cursor.copy(ADD) as copy:
-        for id, row in enumerate(rows, first_id):
-            copy.write_row((id, row.at_ms, *row.key, row.worth, kinds[row.kind]))
+        for id, (at_ms, key, worth, kind) in enumerate(rows, first_id):
+            copy.write_row((id, at_ms, *key, worth, kinds[kind]))
 
 
 def numbers_of(cursor: psycopg.Cursor[Any], kinds: Collection[Kind]) -> dict[Kind, int]:

@@ -168,15 +168,17 @@ def words_part(words: Words, expand: Expand) -> Part:
 
 
 def phrase(terms: tuple[str, ...]) -> Part:
-    """The words next to each other; in a long text, in one of its pieces. Of two short words the index knows it."""
+    """The words next to each other; in a long text, in one of its pieces: as a whole, it has all its last words at one
+    place. Of two short words the index knows it.
+    """
     pairs = [quoted_pair(*two) for two in pairwise(terms) if is_pair(two)]
     if is_pair(terms):
         return Part(Lexemes(pairs[0]))
     needs = Lexemes(" & ".join(dict.fromkeys([*pairs, *map(quoted, terms)])))
     near = " <-> ".join(map(quoted, terms))
     holds = Condition(
-        "(words @@ %s::tsquery OR (pieces IS NOT NULL AND "
-        "EXISTS (SELECT FROM unnest(pieces) AS piece WHERE piece @@ %s::tsquery)))",
+        "(CASE WHEN pieces IS NULL THEN words @@ %s::tsquery "
+        "ELSE EXISTS (SELECT FROM unnest(pieces) AS piece WHERE piece @@ %s::tsquery) END)",
         (near, near),
     )
     return Part(needs, holds)

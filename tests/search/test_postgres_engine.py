@@ -43,6 +43,7 @@ def test_a_long_text_of_many_words_is_found_by_each(engine: PostgresEngine) -> N
     assert find(engine, '"w1233 w1234"') == [1]
     engine.commit([message(3, " ".join(f"number{number}" for number in range(20_000)))])
     assert find(engine, '"number19000 number19001"') == [3] and find(engine, '"number19001 number19000"') == []
+    assert find(engine, '"number16381 number19000"') == [], "a tsvector's last places are one"
     assert find(engine, "w7") == [2, 1]
 
 
