@@ -287,3 +287,13 @@ def test_what_is_looked_for_among_the_newest_is_looked_for_in_its_time(
     engine.commit([message(seq, "coat", chat=seq, at=seq // 7 * MONTH_MS) for seq in range(1, 13)])
     for sort, seqs in (("new", [6, 5]), ("old", [1, 2]), ("best", [6, 5])):
         assert find(engine, "coat before:2023-12-01", ask=Ask(sort, limit=2, collapse=collapse)) == seqs
+
+
+def test_a_page_that_is_found_is_shown_though_nothing_can_be_counted(url: str, engine: PostgresEngine) -> None:
+    engine.commit([message(seq, "coat") for seq in range(1, 100)])
+    engine.search_seconds = 3.0
+    with psycopg.connect(url) as admin:
+        admin.execute("LOCK TABLE search_a.kind")
+        hits = engine.search(parse("coat", START_MS, "c1"), EVERYTHING, Ask(limit=2, facets=True))
+    assert [hit.key.seq for hit in hits.items] == [99, 98] and hits.next
+    assert hits.partial and hits.total == 2
