@@ -9,7 +9,7 @@ from search.engine import EXACT_HITS, Hits
 from search.postgres_counts import counts_of, facets_of
 from search.postgres_expected import Expected
 from search.postgres_gather import best_ahead, hits_in
-from search.postgres_page import Wanted, page_ahead, page_of, rows_in_order
+from search.postgres_page import EDGE_MESSAGES, Wanted, page_ahead, page_of, rows_in_order
 from search.postgres_vocabulary import known_total
 from search.query import Query
 
@@ -56,12 +56,12 @@ def page_of_many(cursor: Cursor, wanted: Wanted) -> Hits:
     """Of more hits than can be gathered, without facets."""
     if wanted.ask.sort != "best" and not wanted.ask.collapse:
         return page_of(rows_in_order(cursor, wanted, None), wanted.ask)
-    return page_of_edge(cursor, replace(wanted, ask=replace(wanted.ask, facets=False)))
+    return page_of_edge(cursor, replace(wanted, ask=replace(wanted.ask, facets=False)), EDGE_MESSAGES)
 
 
-def page_of_edge(cursor: Cursor, wanted: Wanted) -> Hits:
-    """What is found where there is no time for everywhere."""
-    return replace(hits_in(cursor, wanted, wanted.edge), partial=True)
+def page_of_edge(cursor: Cursor, wanted: Wanted, messages: int) -> Hits:
+    """What is found among so many messages, where there is no time for everywhere."""
+    return replace(hits_in(cursor, wanted, wanted.edge(messages)), partial=True)
 
 
 def with_page(hits: Hits, page: Hits | None) -> Hits:

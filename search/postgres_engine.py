@@ -25,7 +25,7 @@ from search.facts import WAYS
 from search.places import read_cursor
 from search.postgres_answer import ahead, answer, page_of_edge, with_page
 from search.postgres_expected import expected
-from search.postgres_page import Wanted
+from search.postgres_page import EDGE_MESSAGES, Wanted
 from search.postgres_query import any_of, sought
 from search.postgres_score import score_of
 from search.postgres_tables import FORMAT, TABLES, Kind, row_of, tag_word, words_in
@@ -46,10 +46,11 @@ INDEX_LOCK = 7_465_740
 IDENTITY_BITS = 62
 """An identity fits into a signed number of eight bytes."""
 
-SHARES = (0.25, 0.6, 0.9)
-"""After how much of its time a search must know its words, must have gathered what is found, else looks among the
-newest or oldest messages only, and must be over.
-"""
+SHARES = (0.25, 0.6)
+"""After how much of its time a search must know its words, and must have gathered what is found."""
+
+EDGES = ((0.85, EDGE_MESSAGES), (1.0, EDGE_MESSAGES // 10))
+"""Else after how much of it so many messages must have been looked at; the few where even the many take too long."""
 
 SEARCH_SETTINGS = (
     "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '64MB'; "
@@ -184,7 +185,8 @@ class PostgresEngine:
             read_cursor(ask.cursor)
         if scope.is_empty():
             return nothing(ask)
-        expanded, gathered, over = (time.monotonic() + share * self.search_seconds for share in SHARES)
+        began = time.monotonic()
+        expanded, gathered = (began + share * self.search_seconds for share in SHARES)
         with self._reading() as untimed:
             untimed.execute(SEARCH_SETTINGS)
             cursor = TimedCursor(untimed, gathered)
@@ -204,11 +206,14 @@ class PostgresEngine:
                 hits = answer(cursor, wanted, query, much, page)
                 return replace(hits, partial=hits.partial or expansion.cut)
             except QueryCanceled:
-                cursor.back(over)
-            try:
-                return with_page(page_of_edge(cursor, wanted), page)
-            except QueryCanceled:
-                return with_page(replace(nothing(ask), partial=True), page)
+                pass
+            for share, messages in EDGES:
+                cursor.back(began + share * self.search_seconds)
+                try:
+                    return with_page(page_of_edge(cursor, wanted, messages), page)
+                except QueryCanceled:
+                    continue
+            return with_page(replace(nothing(ask), partial=True), page)
 
     def frequencies(self, terms: Collection[str]) -> Mapping[str, int]:
         with self._reading() as cursor:

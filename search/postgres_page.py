@@ -61,13 +61,14 @@ class Wanted:
         """Whether hits behind the cursor may lie before it in time; so do other hits of chats that were shown."""
         return self.ask.sort == "best" or bool(self.ask.collapse and self.ask.cursor)
 
-    @property
-    def edge(self) -> Source:
-        """Where it is looked for if there is no time for everywhere: in the search's time, and behind the cursor."""
+    def edge(self, messages: int) -> Source:
+        """Where it is looked for if there is no time for everywhere: so many messages in the search's
+        time, and behind the cursor.
+        """
         order = ORDERS["old" if self.ask.sort == "old" else "new"]
         begins = [self.sought.time] if self.goes_on_anywhere else [self.behind, self.sought.time]
         begin, checked = in_sql(begins, ALL), self.sought.checked
-        tables = EDGE.format(begin=begin.sql, order=order, limit=EDGE_MESSAGES)
+        tables = EDGE.format(begin=begin.sql, order=order, limit=messages)
         return Source(tables, Condition(checked.sql, (*begin.params, *checked.params)))
 
     @property

@@ -282,7 +282,7 @@ def test_what_is_looked_for_among_the_newest_is_looked_for_in_its_time(
 ) -> None:
     monkeypatch.setattr("search.postgres_answer.EXACT_HITS", 3)
     monkeypatch.setattr("search.postgres_gather.EXACT_HITS", 3)
-    monkeypatch.setattr("search.postgres_page.EDGE_MESSAGES", 3)
+    monkeypatch.setattr("search.postgres_answer.EDGE_MESSAGES", 3)
     monkeypatch.setattr("search.postgres_page.AHEAD", 1_000_000)
     engine.commit([message(seq, "coat", chat=seq, at=seq // 7 * MONTH_MS) for seq in range(1, 13)])
     for sort, seqs in (("new", [6, 5]), ("old", [1, 2]), ("best", [6, 5])):
