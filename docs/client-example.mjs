@@ -16,7 +16,7 @@ client.addEventListener("events", ({ detail: { chat } }) => {
   for (const event of chat.events.filter(({ seq }) => seq > shown)) {
     shown = event.seq;
     if (event.kind !== "message") continue;
-    console.log(`${chat.participant(event.by)?.role}: ${event.data.text}`);
+    console.log(`${event.by === chat.me ? "customer" : "agent"}: ${event.data.text}`);
     if (event.by !== chat.me) leave(chat);
   }
 });

@@ -39,7 +39,12 @@ def ends() -> None:
 
 
 def waits() -> None:
-    threading.Thread(target=sys.stdin.read).start()  # a program ends with its last thread
+    print("waits", flush=True)
+    sys.stdin.read()
+
+
+def goes_on() -> None:
+    threading.Timer(0.05, print, ["said at last"]).start()
 
 
 def test_a_child_is_given_what_its_starter_says(tmp_path: Path) -> None:
@@ -56,6 +61,7 @@ def test_a_child_ends_as_a_program_does() -> None:
     done = nursery.run(HERE + "fails")
     assert (done.returncode, done.stdout) == (1, "said before")
     assert done.stderr.endswith("LookupError: nothing there\n")
+    assert nursery.run(HERE + "goes_on").stdout == "said at last\n"
     assert [nursery.run(HERE + "ends", str(code)).returncode for code in (0, 3)] == [0, 3]
     assert nursery.run(STILLHERE, "sing").returncode == 2
 
@@ -63,12 +69,14 @@ def test_a_child_ends_as_a_program_does() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_a_child_can_be_waited_for_and_killed(number: signal.Signals) -> None:
     read, write = os.pipe()
-    child = nursery.begin(HERE + "waits", stdin=read)
+    says, told = os.pipe()
+    child = nursery.begin(HERE + "waits", stdin=read, stdout=told)
+    assert os.read(says, 5) == b"waits"
     assert child.poll() is None
     with pytest.raises(subprocess.TimeoutExpired):
         child.wait(0.01)
     os.killpg(child.pid, number)
     assert child.wait(10) == -number
     child.kill()  # it has ended already
-    for file in (read, write):
+    for file in (read, write, says, told):
         os.close(file)

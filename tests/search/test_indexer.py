@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from history.db import Store
 from search.engine import Document, Edition, Engine, Key
 from search.indexer import Indexer
 from search.marks import read_misfits
+from search.recent import Recent
 from search.shelf import Shelf
 from search.whoosh_engine import WhooshEngine
 from tests.search.office import AGENT, PATIENCE_SECONDS, Office, viewer_of
@@ -330,7 +332,10 @@ def test_a_process_that_died_while_it_made_a_new_index_makes_it_again(office: Of
     assert office.shelf.count() == 1
 
 
-def test_while_there_is_no_index_the_newest_messages_are_searched(any_office: Office) -> None:
+def test_while_there_is_no_index_the_newest_messages_are_searched(
+    any_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.finding.Recent", partial(Recent, seconds=PATIENCE_SECONDS))
     office = any_office
     office.closes()
     alex, berta = office.starts("my red coat", "Alex"), office.starts("a coat of canary", "Berta")

@@ -68,8 +68,10 @@ class CrowdTab(Tab):
         self.crowd.selector.register(self.socket, selectors.EVENT_READ, self)
 
     def tells_raw(self, text: str | bytes) -> None:
-        self.protocol.send_text(text.encode() if isinstance(text, str) else text)
-        self._flush()
+        """What is said to a server that has just said goodbye is lost."""
+        if self.protocol.state is State.OPEN:
+            self.protocol.send_text(text.encode() if isinstance(text, str) else text)
+            self._flush()
 
     def _flush(self) -> None:
         assert self.socket is not None, "only who is there can send"
