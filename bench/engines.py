@@ -20,6 +20,7 @@ from bench.scale import Scale
 from bench.table import Row
 from history.db import Store
 from history.errors import Invalid
+from history.serving import COLLECT_AFTER
 from search.engine import Ask, Document, Engine, Hits, Key, Scope
 from search.parser import parse
 from search.postgres_engine import PostgresEngine
@@ -73,7 +74,9 @@ def measure(scale: Scale, folder: Path, talks: Sequence[Dialogue], names: Sequen
     kinds = questions(stock, scale.queries_of_a_kind)
     reference = FullText(folder / "fts.sqlite", [document.text for document in sorted(stock, key=age)])
     theirs = {kind: [took(ask_fts, reference, q) for q in asked if q.fts] for kind, asked in kinds.items()}
-    gc.enable()  # as it runs
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
+    gc.enable()  # as a server runs
     for name in names:
         with machine.on_all_cores(), ENGINES[name](folder / name) as engine:
             yield from rate_rows(name, engine, stock, reference)
@@ -82,6 +85,7 @@ def measure(scale: Scale, folder: Path, talks: Sequence[Dialogue], names: Sequen
                 yield kind_row(name, kind, ours, theirs[kind])
             yield from other_rows(name, engine, stock, kinds)
     gc.disable()
+    gc.unfreeze()
 
 
 def age(document: Document) -> tuple[int, Key]:
