@@ -31,6 +31,11 @@ class NoIndex(Busy):
     title = "The search index is being made"
 
 
+def being_made_again() -> Busy:
+    """For a search that found its index damaged, or gone."""
+    return Busy("The search index is being made again; please try later", after_ms=5000)
+
+
 class Key(NamedTuple):
     """The place of a message in the log."""
 

@@ -4,7 +4,8 @@ Made once, when a message is indexed; conditions of a query (`Tagged`) and facet
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +14,9 @@ from search.words import PHONE_DIGITS, tokens
 
 SHOWN_TAGS = ("role:", "via:", "has:", "stream:")
 """Tags that begin so are counted as facets; the others say who a person is."""
+
+BLANK = "\x1f"
+"""Stands between tags that are one word: no tag has it."""
 
 HAS = ("link", "file", "image", "order", "phone", "email")
 WAYS = ("web", "email")
@@ -40,6 +44,24 @@ def tags_of(stream: int, role: str, person_id: str, name: str, text: str, data: 
     if stream == INTERNAL:
         tags.add(INTERNAL_TAG)
     return frozenset(tags)
+
+
+def customer_tag(customer_id: str) -> str:
+    """No query can name it; a scope does."""
+    return f"@customer:{customer_id}"
+
+
+def shown_together(tags: Iterable[str]) -> str:
+    """Those of a message's tags that are shown, as one word, by which messages are counted."""
+    return BLANK.join(sorted(tag for tag in tags if tag.startswith(SHOWN_TAGS)))
+
+
+def count_shown(messages: Mapping[str, int]) -> Counter[str]:
+    """How many messages have each tag, of how many have the same `shown_together`."""
+    counts = Counter[str]()
+    for together, count in messages.items():
+        counts.update(dict.fromkeys(together.split(BLANK), count))
+    return counts
 
 
 @lru_cache(CACHED_NAMES)

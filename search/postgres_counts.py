@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from history.db import Cursor
 from search.engine import EXACT_HITS, Ask, Facets
+from search.facts import count_shown
 from search.postgres_query import Source
-from search.postgres_tables import BLANK
 
 COUNT = "SELECT count(*) FROM (SELECT FROM {tables} WHERE {condition} LIMIT {most}) AS found"
 COUNT_CHATS = (
@@ -60,12 +60,12 @@ def facets_of(cursor: Cursor, source: Source) -> Facets:
 def read_facets(cursor: Cursor, hits: bytes | None) -> Facets:
     """From what FACETS says, which is null if nothing was found."""
     kinds, chats = apart(hits or b"")
-    months, tags = Counter[str](), Counter[str]()
+    months, together = Counter[str](), Counter[str]()
     cursor.execute(KINDS, (list(kinds),))
     for kind, month, shown in cursor.fetchall():
         months[month] += kinds[kind]
-        tags.update(dict.fromkeys(shown.split(BLANK), kinds[kind]))
-    return Facets(chats, months, tags)
+        together[shown] += kinds[kind]
+    return Facets(chats, months, count_shown(together))
 
 
 def apart(hits: bytes) -> tuple[Counter[int], Counter[int]]:

@@ -20,7 +20,7 @@ from psycopg.errors import QueryCanceled
 
 from history.db import Cursor, Store
 from history.errors import Busy
-from search.engine import SEARCH_SECONDS, Ask, Document, Edition, Hits, Key, Scope, nothing
+from search.engine import SEARCH_SECONDS, Ask, Document, Edition, Hits, Key, Scope, being_made_again, nothing
 from search.facts import WAYS
 from search.places import read_cursor
 from search.postgres_answer import ahead, answer, page_of_edge, with_page
@@ -306,7 +306,3 @@ def number_of_messages(cursor: Cursor) -> int:
     if row is None:
         raise being_made_again()
     return int(row[0])
-
-
-def being_made_again() -> Busy:
-    return Busy("The search index is being made again; please try later", after_ms=5000)

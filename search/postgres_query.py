@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from history.models import INTERNAL, PUBLIC
 from search.engine import Scope
-from search.postgres_tables import SHORT, TAG_MARK, customer_tag, is_pair, quoted, quoted_pair, short_tag, tag_word
+from search.facts import customer_tag
+from search.postgres_tables import SHORT, TAG_MARK, is_pair, quoted, quoted_pair, short_tag, tag_word
 from search.query import AllOf, AnyOf, ChatIs, Clause, InChats, Not, Query, Tagged, Words
 
 STREAMS = frozenset({PUBLIC, INTERNAL})

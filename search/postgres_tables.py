@@ -25,7 +25,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from search.engine import Document, Key
-from search.facts import SHOWN_TAGS
+from search.facts import customer_tag, shown_together
 from search.names import names
 from search.parser import TERMS
 from search.places import freshness, month_at
@@ -65,9 +65,6 @@ PAIR_MARK = "="
 
 PAIRED_LETTERS = 5
 """Longer words make no pairs: in all languages the common words are short ones, and of others a few are looked at."""
-
-BLANK = "\x1f"
-"""Stands between tags: no tag has it."""
 
 CACHED_TAGS, CACHED_WORDS = 4_096, 32_768
 
@@ -136,7 +133,7 @@ def worth(at_ms: int, words: int) -> float:
 def tag_words(tags: frozenset[str], customer_id: str) -> tuple[str, str]:
     """The tags as words of a tsvector, and those that are shown. Most messages have those of the one before."""
     words = " ".join(quoted(tag_word(tag)) for tag in (*tags, customer_tag(customer_id)))
-    return words, BLANK.join(sorted(tag for tag in tags if tag.startswith(SHOWN_TAGS)))
+    return words, shown_together(tags)
 
 
 def vector(found: Iterable[tuple[str, int]]) -> list[str]:
@@ -179,11 +176,6 @@ def quoted(word: str) -> str:
     """A word of a tsvector or a tsquery."""
     doubled = word.replace("\\", "\\\\").replace("'", "''")
     return f"'{doubled}'"
-
-
-def customer_tag(customer_id: str) -> str:
-    """No query can name it; a scope does."""
-    return f"{TAG_MARK}customer:{customer_id}"
 
 
 def short_tags(words: int) -> list[str]:

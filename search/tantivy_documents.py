@@ -16,7 +16,7 @@ import tantivy
 
 from history.times import HOUR_MS
 from search.engine import Document, Edition, Key
-from search.facts import SHOWN_TAGS
+from search.facts import BLANK, customer_tag, shown_together
 from search.names import Cut, cuts
 from search.places import freshness, month_at
 
@@ -34,9 +34,6 @@ EDITION, EDITION_STREAM = "edition", 2
 
 FORMAT = f"3 {unicodedata.unidata_version}"
 """Raise the number when fields or tokenizer change; another Unicode may cut other words, too."""
-
-BLANK = "\x1f"
-"""Stands between tags that are one word, and between what an edition says: none of them has it."""
 
 LONG_LENGTHS = (16, 32, 64, 128)
 LONG_TAGS = tuple(f"@{length}" for length in LONG_LENGTHS)
@@ -132,11 +129,6 @@ def behind(texts: Iterable[str]) -> str:
     return "".join([f",{quoted(text)}" for text in texts])
 
 
-def customer_tag(customer_id: str) -> str:
-    """No query can name it; a scope does."""
-    return f"@customer:{customer_id}"
-
-
 def length_class(words: int) -> int:
     """How many of LONG_TAGS a message of so many words has, or a phrase of so many words asks for."""
     return bisect_right(LONG_LENGTHS, words)
@@ -148,8 +140,7 @@ QUOTED_LONG_TAGS = tuple(behind(LONG_TAGS[:number]) for number in range(len(LONG
 @lru_cache(CACHED_TAGS)
 def quoted_tags(tags: frozenset[str], customer_id: str) -> tuple[str, str]:
     """All of the tags, and those that are shown. Most messages have those of one before."""
-    shown = BLANK.join(sorted(tag for tag in tags if tag.startswith(SHOWN_TAGS)))
-    return f"{quoted(customer_tag(customer_id))}{behind(tags)}", quoted(shown)
+    return f"{quoted(customer_tag(customer_id))}{behind(tags)}", quoted(shown_together(tags))
 
 
 def edition_document(edition: Edition) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 import tantivy
 
 from history.errors import Busy
-from search.engine import SEARCH_SECONDS, Ask, Document, Edition, Hits, Key, Scope, nothing
+from search.engine import SEARCH_SECONDS, Ask, Document, Edition, Hits, Key, Scope, being_made_again, nothing
 from search.folder import Ownership, make_private, sync
 from search.places import PLACE_FORM, read_cursor
 from search.query import Query
@@ -176,7 +176,7 @@ class TantivyEngine:
             raise_ours(error)
             log.exception("the index could not be read")
             self.doubt = True
-            raise Busy("The search index is being made again; please try later", after_ms=5000) from error
+            raise being_made_again() from error
 
     def _searcher(self) -> tantivy.Searcher:
         """The newest commit. Raises FileNotFoundError if there is no index."""

@@ -17,9 +17,10 @@ import tantivy
 from tantivy import Order
 
 from search.engine import EXACT_HITS, Ask, Facets, Hits
+from search.facts import count_shown
 from search.places import PLACE_FORM, Rank, chat_of, hit_at, read_cursor, write_cursor
 from search.query import Sort
-from search.tantivy_documents import AT, BLANK, CHAT, FRESH, MONTH, SEQ, SHOWN, STREAM
+from search.tantivy_documents import AT, CHAT, FRESH, MONTH, SEQ, SHOWN, STREAM
 from search.tantivy_query import all_of, between, in_chats
 
 MORE = 4
@@ -184,10 +185,7 @@ def hits_in(found: Found, chats: Collection[int]) -> dict[Any, int]:
 def facets_of(found: Found) -> Facets:
     """Raises TimeOver."""
     months, shown = groups(found, {MONTH: {"size": GROUPS}, SHOWN: {"size": GROUPS}})
-    tags: Counter[str] = Counter()
-    for names, count in shown.items():
-        tags.update(dict.fromkeys(names.split(BLANK), count))
-    return Facets(hits_by_chat(found), months, tags)
+    return Facets(hits_by_chat(found), months, count_shown(shown))
 
 
 def hits_by_chat(found: Found) -> Counter[Any]:

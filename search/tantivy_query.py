@@ -12,6 +12,7 @@ from tantivy import Occur
 
 from history.models import INTERNAL, PUBLIC
 from search.engine import EXPANSIONS, Scope
+from search.facts import customer_tag
 from search.query import AllOf, AnyOf, ChatIs, Clause, InChats, Not, Query, Tagged, Words
 from search.stems import STEM_MARK
 from search.tantivy_documents import (
@@ -23,7 +24,6 @@ from search.tantivy_documents import (
     STREAM,
     TAGS,
     TEXT,
-    customer_tag,
     length_class,
 )
 

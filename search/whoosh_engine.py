@@ -18,7 +18,18 @@ from typing import Any
 from whoosh.index import TOC, FileIndex
 
 from history.errors import Busy
-from search.engine import KNOWN_CHATS, SEARCH_SECONDS, Ask, Document, Edition, Hits, Key, Scope, nothing
+from search.engine import (
+    KNOWN_CHATS,
+    SEARCH_SECONDS,
+    Ask,
+    Document,
+    Edition,
+    Hits,
+    Key,
+    Scope,
+    being_made_again,
+    nothing,
+)
 from search.folder import Ownership
 from search.places import read_cursor
 from search.query import Query
@@ -147,7 +158,7 @@ class WhooshEngine:
         except Exception as error:  # a damaged file may raise anything
             log.exception("the index could not be read")
             self.doubt = True
-            raise Busy("The search index is being made again; please try later", after_ms=5000) from error
+            raise being_made_again() from error
         finally:
             self.turn.release()
 

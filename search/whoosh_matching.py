@@ -14,9 +14,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from search.engine import EXPANSIONS, Scope
+from search.facts import customer_tag
 from search.query import AllOf, AnyOf, ChatIs, Clause, InChats, Not, Query, Tagged, Words, leaves_of
 from search.whoosh_segment import MOST, Leaf
-from search.whoosh_writer import chat_tag, customer_tag
+from search.whoosh_writer import chat_tag
 
 FEW = 16
 """So many times smaller, a set is looked up in an array one by one, rather than that the array is gone through."""

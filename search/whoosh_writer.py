@@ -18,7 +18,7 @@ from whoosh.codec.whoosh3 import W3Segment
 from whoosh.writing import SegmentWriter
 
 from search.engine import Document
-from search.facts import SHOWN_TAGS
+from search.facts import SHOWN_TAGS, customer_tag
 from search.names import cuts
 from search.places import PLACE_FORM
 from search.whoosh_segment import ARRAYS, MOST, Leaf, pack
@@ -33,11 +33,6 @@ MERGED_DOCUMENTS = 4096
 """Eight segments of about one size become one, unless they have grown to this size."""
 
 numbers = partial(array, "I")
-
-
-def customer_tag(customer_id: str) -> str:
-    """No query can name it; a scope does."""
-    return f"@customer:{customer_id}"
 
 
 def chat_tag(chat_pk: int) -> str:
