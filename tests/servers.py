@@ -1,12 +1,15 @@
 """Real server processes: begun as the `stillhere` command begins, stopped in order or killed, and started again."""
 
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Protocol
@@ -23,6 +26,7 @@ COMMAND = Path(sys.executable).with_name("stillhere")
 STILLHERE = "app:main"
 START_SECONDS = 30
 STOP_SECONDS = 20
+SHARES = 16
 
 UNLIMITED = {
     "MESSAGES_PER_SECOND": "100000",
@@ -181,7 +185,25 @@ def new_key(database_url: str, name: str) -> str:
         store.close()
 
 
+def ports_of_worker() -> Iterator[int]:
+    """This test worker's share of the ports below those that the system gives to whoever calls out.
+
+    A port of the system's own choice may be taken by a caller before its server has come, or while that is killed
+    and starts again.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = list(range(10_000 + worker % SHARES, 32_000, SHARES))
+    random.shuffle(share)
+    return itertools.cycle(share)
+
+
+PORTS = ports_of_worker()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, nor will until all others have been given."""
+    for port in PORTS:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("a cycle does not end")
