@@ -4,22 +4,23 @@
 
 from dataclasses import replace
 
-from history.db import Cursor
 from search.engine import EXACT_HITS, Hits
-from search.postgres_counts import counts_of, facets_of
+from search.postgres_best import best_ahead
+from search.postgres_counts import counts_of, estimated
 from search.postgres_expected import Expected
-from search.postgres_gather import best_ahead, hits_in
+from search.postgres_gather import hits_in
 from search.postgres_page import EDGE_MESSAGES, Wanted, page_ahead, page_of, rows_in_order
+from search.postgres_time import TimedCursor
 from search.postgres_vocabulary import known_total
 from search.query import Query
 
 
-def ahead(cursor: Cursor, wanted: Wanted, expected: Expected) -> Hits | None:
+def ahead(cursor: TimedCursor, wanted: Wanted, expected: Expected) -> Hits | None:
     """The page alone, where it can be told without gathering all that is found."""
     return page_ahead(cursor, wanted, expected.share) or best_ahead(cursor, wanted, expected.share)
 
 
-def answer(cursor: Cursor, wanted: Wanted, query: Query, expected: Expected, page: Hits | None) -> Hits:
+def answer(cursor: TimedCursor, wanted: Wanted, query: Query, expected: Expected, page: Hits | None) -> Hits:
     """What is found; all of it, unless that is more than can be gathered. The page may be known."""
     ask = wanted.ask
     if expected.least > EXACT_HITS:
@@ -35,16 +36,16 @@ def answer(cursor: Cursor, wanted: Wanted, query: Query, expected: Expected, pag
     return replace(page_of_many(cursor, wanted), total=EXACT_HITS, chats=None, partial=True, facets=hits.facets)
 
 
-def one_of_many(cursor: Cursor, wanted: Wanted, query: Query, least: int, page: Hits | None) -> Hits:
-    """The page of what is found too often to be gathered: it is not counted, but for facets."""
-    facets = facets_of(cursor, wanted.sought.everywhere) if wanted.ask.facets else None
-    known = None if facets else known_total(cursor, query, least)
+def one_of_many(cursor: TimedCursor, wanted: Wanted, query: Query, least: int, page: Hits | None) -> Hits:
+    """The page of what is found too often to be gathered: it is not counted, and facets are estimated."""
+    known = known_total(cursor, query, least)
     page = page or page_of_many(cursor, wanted)
     total, partial = (EXACT_HITS, True) if known is None else (known, page.partial)
+    facets = estimated(cursor, wanted.sought.sample, total) if wanted.ask.facets else None
     return replace(page, total=total, chats=None, partial=partial, facets=facets)
 
 
-def counted(cursor: Cursor, wanted: Wanted, page: Hits) -> Hits:
+def counted(cursor: TimedCursor, wanted: Wanted, page: Hits) -> Hits:
     """The page, with all that is found counted."""
     counts = counts_of(cursor, wanted.sought.everywhere, wanted.ask)
     if counts.total > EXACT_HITS:
@@ -52,14 +53,14 @@ def counted(cursor: Cursor, wanted: Wanted, page: Hits) -> Hits:
     return replace(page, total=counts.total, chats=counts.chats, facets=counts.facets)
 
 
-def page_of_many(cursor: Cursor, wanted: Wanted) -> Hits:
+def page_of_many(cursor: TimedCursor, wanted: Wanted) -> Hits:
     """Of more hits than can be gathered, without facets."""
     if wanted.ask.sort != "best" and not wanted.ask.collapse:
         return page_of(rows_in_order(cursor, wanted, None), wanted.ask)
     return page_of_edge(cursor, replace(wanted, ask=replace(wanted.ask, facets=False)), EDGE_MESSAGES)
 
 
-def page_of_edge(cursor: Cursor, wanted: Wanted, messages: int) -> Hits:
+def page_of_edge(cursor: TimedCursor, wanted: Wanted, messages: int) -> Hits:
     """What is found among so many messages, where there is no time for everywhere."""
     return replace(hits_in(cursor, wanted, wanted.edge(messages)), partial=True)
 

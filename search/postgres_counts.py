@@ -1,25 +1,31 @@
 """What is counted of all that a search finds in PostgreSQL. Called by `postgres_answer.py` and others.
 
 For facets, each hit comes as a number of its kind and its chat, all in one string, and they are counted here: groups of
-tens of thousands of chats would cost PostgreSQL as much as finding them, and once more to send them.
+tens of thousands of chats would cost PostgreSQL as much as finding them, and once more to send them. Where more is
+known to be found than is counted exactly, facets are estimated by the hits in a sample of chats.
 """
 
 import sys
 from array import array
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import sub
+from typing import Any
 
 from history.db import Cursor
 from search.engine import EXACT_HITS, Ask, Facets
 from search.facts import count_shown
 from search.postgres_query import Source
+from search.postgres_time import TimedCursor
 
 COUNT = "SELECT count(*) FROM (SELECT FROM {tables} WHERE {condition} LIMIT {most}) AS found"
 COUNT_CHATS = (
     "SELECT count(*), count(DISTINCT chat_pk) FROM "
     "(SELECT chat_pk FROM {tables} WHERE {condition} LIMIT {most}) AS found"
 )
-FACETS = "SELECT string_agg(int8send(kind::bigint << 48 | chat_pk), '') FROM {found}"
+FACETS = "SELECT string_agg(int8send(kind::bigint << 48 | chat_pk), NULL) FROM {found}"
 """Of eight bytes, the lower 48 bits are the hit's chat, the 16 above are its kind."""
 
 FOUND = "(SELECT kind, chat_pk FROM {tables} WHERE {condition} LIMIT {most}) AS found"
@@ -35,7 +41,7 @@ class Counts:
     facets: Facets | None = None
 
 
-def counts_of(cursor: Cursor, source: Source, ask: Ask) -> Counts:
+def counts_of(cursor: TimedCursor, source: Source, ask: Ask) -> Counts:
     """Of more than EXACT_HITS, of one more than these."""
     if ask.facets:
         facets = facets_of(cursor, source)
@@ -52,12 +58,27 @@ def count_up(cursor: Cursor, source: Source) -> int:
     return int(cursor.fetchone()[0])
 
 
-def facets_of(cursor: Cursor, source: Source) -> Facets:
-    ask_for(cursor, FACETS.format(found=FOUND), source)
+def facets_of(cursor: TimedCursor, source: Source) -> Facets:
+    cursor.execute(*statement_of(FACETS.format(found=FOUND), source), binary=True)
     return read_facets(cursor, *cursor.fetchone())
 
 
-def read_facets(cursor: Cursor, hits: bytes | None) -> Facets:
+def estimated(cursor: TimedCursor, sample: Source, total: int) -> Facets:
+    """What the facets of so many hits probably are, by those in a sample of chats."""
+    facets = facets_of(cursor, sample)
+    sampled = sum(facets.by_month.values())
+    return Facets(*(scaled(counts, total, sampled) for counts in (facets.by_chat, facets.by_month, facets.by_tag)))
+
+
+def scaled(counts: Mapping[Any, int], total: int, sampled: int) -> dict[Any, int]:
+    """Each count times total / sampled, rounded so that what is lost of one goes to the next: some of them together are
+    right, too.
+    """
+    ends = [count * total // sampled for count in accumulate(counts.values())]
+    return dict(zip(counts, map(sub, ends, [0, *ends]), strict=False))
+
+
+def read_facets(cursor: TimedCursor, hits: bytes | None) -> Facets:
     """From what FACETS says, which is null if nothing was found."""
     kinds, chats = apart(hits or b"")
     months, together = Counter[str](), Counter[str]()
@@ -84,6 +105,10 @@ def apart(hits: bytes) -> tuple[Counter[int], Counter[int]]:
 
 
 def ask_for(cursor: Cursor, statement: str, source: Source) -> None:
-    most = EXACT_HITS + 1
-    sql = statement.format(tables=source.tables, condition=source.condition.sql, most=most)
-    cursor.execute(sql, source.condition.params)
+    cursor.execute(*statement_of(statement, source))
+
+
+def statement_of(statement: str, source: Source) -> tuple[str, tuple[Any, ...]]:
+    """With its parameters."""
+    sql = statement.format(tables=source.tables, condition=source.condition.sql, most=EXACT_HITS + 1)
+    return sql, source.condition.params

@@ -28,7 +28,7 @@ from search.postgres_expected import expected
 from search.postgres_page import EDGE_MESSAGES, Wanted
 from search.postgres_query import any_of, sought
 from search.postgres_score import score_of
-from search.postgres_tables import FORMAT, TABLES, Kind, row_of, tag_word, words_in
+from search.postgres_tables import FORMAT, TABLES, Kind, counted_in, row_of, tag_word
 from search.postgres_time import TimedCursor
 from search.postgres_vocabulary import (
     Expansion,
@@ -237,10 +237,11 @@ class PostgresEngine:
             self.owner = None
 
     @contextmanager
-    def _reading(self) -> Iterator[Cursor]:
+    def _reading(self) -> Iterator[psycopg.Cursor[Any]]:
         """A snapshot of the database. Raises Busy; whatever is wrong with the tables puts the index in doubt."""
         try:
             with self.store.reading() as driver:
+                assert isinstance(driver.cursor, psycopg.Cursor), "only made for PostgreSQL"
                 driver.cursor.execute(IN_SCHEMA, (self.schema,))
                 yield driver.cursor
         except psycopg.Error as error:
@@ -270,7 +271,7 @@ def delete(cursor: psycopg.Cursor[Any], keys: Collection[Key]) -> tuple[Counter[
     ids = [id for (id,) in cursor.fetchall()]
     cursor.execute(DELETE_WORDS, (ids,))
     for (lexemes,) in cursor.fetchall():
-        words.subtract(words_in(lexemes))
+        words.subtract(counted_in(lexemes))
     return words, len(ids)
 
 

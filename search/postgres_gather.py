@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from history.db import Cursor
 from search.engine import EXACT_HITS, Hits
 from search.places import read_cursor
 from search.postgres_counts import FACETS, read_facets
-from search.postgres_page import Wanted, is_frequent, whole_page
+from search.postgres_page import Wanted, whole_page
 from search.postgres_query import Condition, Source
-from search.postgres_tables import worth
+from search.postgres_time import TimedCursor
 
 SCORED, SCORED_BEHIND = 500, 2_000
 """So many of the most worth are scored first, for a first page and for one behind it, or where these were too few."""
@@ -51,37 +50,8 @@ BEST = (
 )
 BEST_OF_CHATS = "(SELECT DISTINCT ON (chat_pk) * FROM scored ORDER BY chat_pk, {order}) AS first"
 
-IN_SHORT = "WITH found AS (SELECT message.* FROM {tables} WHERE {condition}) SELECT page.* FROM ({page}) AS page"
-NEWEST = "SELECT coalesce(max(at_ms), 0) FROM message"
 
-
-def best_ahead(cursor: Cursor, wanted: Wanted, share: float) -> Hits | None:
-    """A page of the best of what is probably this `share` of all messages, if it is among the short ones, and no longer
-    one can be on it.
-    """
-    if wanted.ask.sort != "best" or not is_frequent(wanted.ask, share):
-        return None
-    cursor.execute(NEWEST)
-    (newest,) = cursor.fetchone()
-    scored = SCORED_BEHIND if wanted.ask.cursor else SCORED
-    for most, source in wanted.sought.short:
-        longer = worth(newest, most + 1)
-        if wanted.ask.cursor and read_cursor(wanted.ask.cursor)[0] <= longer * wanted.score.most:
-            continue
-        page, params = page_statement(wanted, scored)
-        statement = IN_SHORT.format(tables=source.tables, condition=source.condition.sql, page=page)
-        cursor.execute(statement, (*source.condition.params, *params))
-        unseen, rows = cursor.fetchone()
-        certain = certain_rows(wanted, rows, max(unseen, longer))
-        if len(certain) > wanted.ask.limit:
-            return whole_page(cursor, wanted, certain)
-        if not certain and not wanted.score.is_even:
-            break
-        scored = SCORED_BEHIND
-    return None
-
-
-def hits_in(cursor: Cursor, wanted: Wanted, source: Source, known: int | None = None) -> Hits:
+def hits_in(cursor: TimedCursor, wanted: Wanted, source: Source, known: int | None = None) -> Hits:
     """What is found in `source`; all of it, unless that is more than EXACT_HITS. Its number may be known."""
     few = SCORED_BEHIND if wanted.ask.cursor else SCORED
     for scored in (few, EXACT_HITS + 2) if wanted.score.is_even else (EXACT_HITS + 2,):
@@ -92,7 +62,7 @@ def hits_in(cursor: Cursor, wanted: Wanted, source: Source, known: int | None = 
     return hits
 
 
-def gather(cursor: Cursor, wanted: Wanted, source: Source, known: int | None, scored: int) -> Hits | None:
+def gather(cursor: TimedCursor, wanted: Wanted, source: Source, known: int | None, scored: int) -> Hits | None:
     """Null if one that was not scored may be on the page."""
     ask = wanted.ask
     page, params = page_statement(wanted, scored)
@@ -105,7 +75,7 @@ def gather(cursor: Cursor, wanted: Wanted, source: Source, known: int | None, sc
         facets=FACETS.format(found="found") if ask.facets else "NULL",
         page=page,
     )
-    cursor.execute(statement, (*source.condition.params, *params))
+    cursor.execute(statement, (*source.condition.params, *params), binary=True)
     total, chats, kinds_in_chats, unseen, rows = cursor.fetchone()
     total = total if known is None else known
     certain = certain_rows(wanted, rows, unseen)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from history.models import INTERNAL, PUBLIC
 from search.engine import Scope
 from search.facts import customer_tag
-from search.postgres_tables import SHORT, TAG_MARK, is_pair, quoted, quoted_pair, short_tag, tag_word
+from search.postgres_tables import SAMPLE_TAG, TAG_MARK, is_pair, quoted, quoted_pair, tag_word, worth_tag
 from search.query import AllOf, AnyOf, ChatIs, Clause, InChats, Not, Query, Tagged, Words
 
 STREAMS = frozenset({PUBLIC, INTERNAL})
@@ -83,13 +83,28 @@ class Sought:
     are looked at one after the other, together with their words.
     """
 
-    everywhere: Source
-    short: tuple[tuple[int, Source], ...]
-    """Of messages of up to so many words."""
+    parts: tuple[Part, ...]
     checked: Condition
     """Of a row of WITH_WORDS."""
     time: Condition
     """The part of it on the time."""
+
+    @property
+    def everywhere(self) -> Source:
+        return source_of(self.parts, self.time)
+
+    @property
+    def sample(self) -> Source:
+        """In some chats."""
+        return self.tagged([SAMPLE_TAG])
+
+    def worth(self, classes: Iterable[int]) -> Source:
+        """Among messages of these classes of worth."""
+        return self.tagged(map(worth_tag, classes))
+
+    def tagged(self, tags: Iterable[str]) -> Source:
+        """Among messages with one of these tags."""
+        return source_of([*self.parts, Part(Lexemes(any_of(tags)))], self.time)
 
 
 def sought(query: Query, scope: Scope, expand: Expand) -> Sought:
@@ -102,8 +117,7 @@ def sought(query: Query, scope: Scope, expand: Expand) -> Sought:
         parts.append(Part(None, Condition("stream = ANY(%s)", (sorted(scope.streams),)), reads_words=False))
     time = time_of(query)
     return Sought(
-        source_of(parts, time),
-        tuple((most, source_of([*parts, Part(Lexemes(quoted(short_tag(most))))], time)) for most in SHORT),
+        tuple(parts),
         in_sql([condition_of(joined(parts, ALL)), time], ALL),
         time,
     )

@@ -10,11 +10,13 @@ and would then index its messages without words. So it asks another one, which i
 
 A message's tsvector holds the words of `words.py` with their positions, its stems, its tags, and each two short words
 that stand next to each other, so that the index knows where common words do: PostgreSQL's own parser never sees a text.
+Two tags are its own: the class of the message's worth, and whether its chat is one of the sample.
 What a tsvector cannot hold of a long text (a word at more than 255 places, places beyond 16,383) is there once more in
 pieces, for phrases.
 """
 
 import hashlib
+import math
 import unicodedata
 import zlib
 from base64 import b64encode
@@ -31,7 +33,7 @@ from search.parser import TERMS
 from search.places import freshness, month_at
 from search.stems import STEM_MARK
 
-FORMAT = f"6 {unicodedata.unidata_version}"
+FORMAT = f"7 {unicodedata.unidata_version}"
 """Raise the number when tables or tokenizer change; another Unicode may cut other words, too."""
 
 # What is new waits in a short list, which each search reads, and goes into the index a thousand messages at a time: a
@@ -84,8 +86,20 @@ TWO_WRONG_LETTERS = 6
 LENGTH_WORDS = 20
 """A message of so many words is worth half as much as one of none."""
 
-SHORT = (4, 6, 8, 16)
-"""Messages of up to so many words have a tag that says so: the best hits are mostly among them."""
+WORTH_MARK = TAG_MARK + TAG_MARK + "worth:"
+"""Begins the class of a message's worth, as a tag that no query can name: the best hits are mostly among those of the
+most worth.
+"""
+
+WORTH_CLASSES = 32
+"""So many make half the worth."""
+
+SAMPLE_TAG = TAG_MARK + TAG_MARK + "sample"
+"""Of the messages of one chat in SAMPLED_CHATS, by which facets of very many messages are estimated. No query can name
+it.
+"""
+
+SAMPLED_CHATS = 16
 
 
 class Kind(NamedTuple):
@@ -105,7 +119,7 @@ class Row(NamedTuple):
     """The shorter and the newer it is, the more."""
     kind: Kind
     names: Collection[str]
-    """Its words and their stems."""
+    """Its words and their stems, and the class of its worth: what is counted."""
     words: str
     pieces: list[str] | None
 
@@ -114,13 +128,16 @@ def row_of(document: Document) -> Row:
     found = names(document.text)
     words = {name for name, _ in found}
     tags, shown = tag_words(document.tags, document.customer_id)
+    value = worth(document.at_ms, len(words))
+    worth_class = worth_tag(class_of(value))
+    words.add(worth_class)
     return Row(
         document.key,
         document.at_ms,
-        worth(document.at_ms, len(words)),
+        value,
         Kind(month_at(document.at_ms), shown),
         words,
-        " ".join([*vector(found), *pairs_of(found), *short_tags(len(words)), tags]),
+        " ".join([*vector(found), *pairs_of(found), quoted(worth_class), *sample_tags(document.key.chat_pk), tags]),
         pieces_of(found) if len(found) > PLACES else None,
     )
 
@@ -178,13 +195,25 @@ def quoted(word: str) -> str:
     return f"'{doubled}'"
 
 
-def short_tags(words: int) -> list[str]:
-    return [quoted(short_tag(most)) for most in SHORT if words <= most]
+def class_of(worth: float) -> int:
+    """The class of a worth above 0; the better, the higher."""
+    return math.floor(math.log2(worth) * WORTH_CLASSES)
 
 
-def short_tag(most: int) -> str:
-    """Of messages of up to so many words. No query can name it."""
-    return f"{TAG_MARK}{TAG_MARK}short:{most}"
+def least_worth(number: int) -> float:
+    """Of the class of this number."""
+    return float(2.0 ** (number / WORTH_CLASSES))
+
+
+@lru_cache(CACHED_TAGS)
+def worth_tag(number: int) -> str:
+    return f"{WORTH_MARK}{number}"
+
+
+@lru_cache(CACHED_TAGS)
+def sample_tags(chat_pk: int) -> list[str]:
+    """Which chats are in the sample says a hash, as chats may have been dealt out to people by turns."""
+    return [] if zlib.crc32(str(chat_pk).encode()) % SAMPLED_CHATS else [quoted(SAMPLE_TAG)]
 
 
 def tag_word(tag: str) -> str:
@@ -210,16 +239,16 @@ def near_numbers(word: str, wrong: int) -> list[int]:
 
 def kept_near_numbers(word: str) -> str | None:
     """As PostgreSQL reads an array."""
-    if word.startswith(STEM_MARK):
+    if word.startswith((STEM_MARK, WORTH_MARK)):
         return None
     numbers = near_numbers(word, 2 if len(word) >= TWO_WRONG_LETTERS else 1)
     return f"{{{','.join(map(str, numbers))}}}"
 
 
-def is_word(lexeme: str) -> bool:
-    """Or a stem; not a tag, not a pair of words."""
-    return not lexeme.startswith((TAG_MARK, PAIR_MARK))
+def is_counted(lexeme: str) -> bool:
+    """A word, a stem, or a class of worth; not another tag, not a pair of words."""
+    return lexeme.startswith(WORTH_MARK) or not lexeme.startswith((TAG_MARK, PAIR_MARK))
 
 
-def words_in(lexemes: Iterable[str]) -> list[str]:
-    return list(filter(is_word, lexemes))
+def counted_in(lexemes: Iterable[str]) -> list[str]:
+    return list(filter(is_counted, lexemes))

@@ -14,7 +14,7 @@ from history.db import Cursor
 from search.engine import EXPANSIONS, KNOWN_CHATS
 from search.postgres_counts import count_up
 from search.postgres_query import Condition, Source, any_of
-from search.postgres_tables import kept_near_numbers, near_numbers, quoted
+from search.postgres_tables import WORTH_MARK, kept_near_numbers, near_numbers, quoted
 from search.query import AllOf, Query, Words
 from search.spelling import is_near
 
@@ -24,6 +24,7 @@ FREQUENCIES = "SELECT word, messages FROM word WHERE word = ANY(%s) AND messages
 BEGINNING = (
     "SELECT word, messages FROM word WHERE word >= %s AND word < %s AND messages > 0 ORDER BY messages DESC LIMIT %s"
 )
+CLASSES = "SELECT word, messages FROM word WHERE word >= %s AND word < %s AND messages > 0"
 NEAR = "SELECT word, messages FROM word WHERE near && %s AND messages > 0 ORDER BY messages DESC, word"
 CHATS = (
     "SELECT count(DISTINCT chat_pk), count(*) FROM "
@@ -99,6 +100,12 @@ def near_to(cursor: Cursor, word: str, near: int) -> list[tuple[str, int]]:
 def frequencies(cursor: Cursor, terms: Collection[str]) -> dict[str, int]:
     cursor.execute(FREQUENCIES, (list(terms),))
     return {word: int(count) for word, count in cursor.fetchall()}
+
+
+def worth_classes(cursor: Cursor) -> list[tuple[int, int]]:
+    """(class of worth, how many messages are in it), best first."""
+    cursor.execute(CLASSES, (WORTH_MARK, WORTH_MARK + LAST_LETTER))
+    return sorted(((int(tag.removeprefix(WORTH_MARK)), int(count)) for tag, count in cursor.fetchall()), reverse=True)
 
 
 def is_known(cursor: Cursor, word: str, count: int) -> bool:

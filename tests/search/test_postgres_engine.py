@@ -154,6 +154,22 @@ def test_what_is_found_too_often_to_be_gathered_is_looked_for_among_the_newest(
     assert found("coat -hat", Ask(limit=2, collapse=True)) == (3, None, True, [7, 6])
 
 
+def test_facets_of_what_is_found_too_often_are_estimated_by_some_chats(
+    engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.commit([message(1, "coat", chat=chat, at=chat % 2 * 2 * MONTH_MS) for chat in range(1, 1001)])
+    query, ask = parse("coat", START_MS, "c1"), Ask(facets=True)
+    exact = engine.search(query, EVERYTHING, ask).facets
+    monkeypatch.setattr("search.postgres_answer.EXACT_HITS", 3)
+    hits = engine.search(query, EVERYTHING, ask)
+    estimated = hits.facets
+    assert exact and estimated and hits.total == 1000
+    assert len(exact.by_chat) == 1000 and 1 < len(estimated.by_chat) < 500
+    assert sum(estimated.by_chat.values()) == sum(estimated.by_month.values()) == 1000
+    assert estimated.by_month.keys() == exact.by_month.keys() and min(estimated.by_month.values()) > 250
+    assert estimated.by_tag == exact.by_tag, "all have the same"
+
+
 def test_two_words_are_found_where_they_stand_next_to_each_other(engine: PostgresEngine) -> None:
     engine.commit(
         [message(1, "a coat, red"), message(2, "a red coat"), message(3, "a red-blue coat"), message(4, "red")]
@@ -226,7 +242,7 @@ def test_the_best_of_a_common_word_or_a_rare_one_are_looked_for_once(
     monkeypatch.setattr(TimedCursor, "execute", counted)
     monkeypatch.setattr("search.postgres_gather.SCORED", 5)
     assert find(engine, "coat OR rare", ask=Ask("best", limit=2)) == [200, 119]
-    assert len(statements) == 5, "two that count, two that begin with short messages, and one that gathers"
+    assert len(statements) == 5, "two that count, two that look at those of the most worth, and one that gathers"
 
 
 def test_a_time_that_is_up_ends_each_statement_until_there_is_more(url: str) -> None:
