@@ -61,8 +61,8 @@ class Found:
 
     def first(self, size: int, **order: Any) -> list[tuple[Any, tantivy.DocAddress]]:
         """(what they are ordered by, where)"""
-        result = self.searcher.search(self.query, size, **order)
-        self.total = result.count  # type: ignore[attr-defined]
+        result = self.searcher.search(self.query, size, count=not self.total, **order)
+        self.total = self.total or result.count  # type: ignore[attr-defined]
         return result.hits
 
 
@@ -159,12 +159,13 @@ def ranks_by_time(found: Found, sort: Sort, size: int) -> list[Rank]:
     return [(0.0, place) for place in sorted(places, reverse=sort != "old")]
 
 
-def best_ranks(found: Found, size: int) -> list[Rank]:
+def best_ranks(found: Found, wanted: int) -> list[Rank]:
+    size = wanted
     while True:
         hits = found.first(size + 1, weight_by_field=FRESH)
         is_all = len(hits) <= size or size >= EXACT_HITS or found.is_late()
         sure = hits if is_all else [hit for hit in hits if hit[0] != hits[-1][0]]
-        if is_all or len(sure) >= size:
+        if is_all or len(sure) >= wanted:
             break
         size = min(EXACT_HITS, MORE * size)  # so many fit equally well
     places = places_of(found.searcher, [address for _, address in sure])
