@@ -2,7 +2,8 @@
 what is said meanwhile; nothing but the last step is seen by anybody. Called by the indexer.
 """
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from history.db import Driver
@@ -12,11 +13,22 @@ from search.followed import BATCH_CHATS, Lagging, read_news
 from search.marks import Mark, Misfit, read_marks
 from search.patience import commit_apart
 
-STEP_EVENTS = 20_000
-"""Nobody waits for these, and each commit costs."""
+STEP_SECONDS = 1.0
+"""How long a step may take: what is said meanwhile waits for its end."""
+
+LEAST_EVENTS, MOST_EVENTS = 5_000, 50_000
+"""How many events a step has: each commit costs, and so does memory."""
 
 CHATS_AFTER = "SELECT pk, id, customer_id, head, internal_head FROM chat WHERE pk > ? ORDER BY pk LIMIT ?"
+ChatRow = tuple[int, str, str, int, int]
+"""pk, id, customer_id, head, internal_head"""
+
 HEADS = "SELECT pk, id, customer_id, head, internal_head FROM chat ORDER BY pk"
+
+
+def step_events(events: int, seconds: float) -> int:
+    """How many events the next step has, after one of so many took so long."""
+    return max(LEAST_EVENTS, min(MOST_EVENTS, int(events * STEP_SECONDS / seconds)))
 
 
 class Step(NamedTuple):
@@ -24,6 +36,8 @@ class Step(NamedTuple):
 
     added: list[Document]
     deleted: list[Key]
+    events: int
+    """How many of the log it is made from."""
     is_last: bool
     """Nothing was left when it was read."""
 
@@ -41,27 +55,40 @@ class Rebuild:
         self.at = 0
         """All chats up to this one were read; behind the last, those that have grown are read again."""
         self.through = False
+        self.events = LEAST_EVENTS
+        """How many the next step has."""
+        self.began = 0.0
 
     def read(self, driver: Driver) -> Step:
         """The next step, from the log as it is now."""
-        if not self.through:
-            rows = driver.rows(CHATS_AFTER, self.at, BATCH_CHATS)
-            self.through = not rows
-        if self.through:
-            rows = driver.rows(HEADS)
+        self.began = time.monotonic()
+        rows: Sequence[ChatRow] = () if self.through else self._next_chats(driver)
+        if not rows:
+            self.through, rows = True, driver.rows(HEADS)
         lagging = list(self._lagging(rows))
-        news = read_news(driver, lagging, STEP_EVENTS)
+        news = read_news(driver, lagging, self.events)
         heads = {chat.pk: (chat.head, chat.internal_head) for chat in lagging}
+        events = 0
         for pk, *mark in news.marks:
-            before = self.marks.get(pk, (0, 0))
+            events += sum(mark) - sum(self.marks.get(pk, (0, 0)))
             self.marks[pk] = (mark[0], mark[1])
-            self.done += sum(mark) - sum(before)
+        self.done += events
         if not self.through:
             unfinished = (pk for pk, head in heads.items() if self.marks.get(pk, (0, 0)) != head)
             self.at = next(unfinished, rows[-1][0] + 1) - 1
-        return Step(news.added, news.deleted, self.through and not news.marks)
+        return Step(news.added, news.deleted, events, self.through and not news.marks)
 
-    def _lagging(self, rows: Iterable[tuple[int, str, str, int, int]]) -> Iterator[Lagging]:
+    def _next_chats(self, driver: Driver) -> list[ChatRow]:
+        """Those behind the last, until they have as many events as a step."""
+        rows: list[ChatRow] = []
+        after, room = self.at, self.events
+        while room > 0 and (more := driver.rows(CHATS_AFTER, after, BATCH_CHATS)):
+            rows += more
+            after = more[-1][0]
+            room -= sum(head + internal_head for _, _, _, head, internal_head in more)
+        return rows
+
+    def _lagging(self, rows: Iterable[ChatRow]) -> Iterator[Lagging]:
         for pk, id, customer_id, head, internal_head in rows:
             mark = self.marks.get(pk, (0, 0))
             if mark != (head, internal_head):
@@ -71,6 +98,7 @@ class Rebuild:
         """Puts a step into the new index."""
         if step.added or step.deleted:
             self.edition = commit_apart(self.engine, step.added, step.deleted, self.misfits)
+            self.events = step_events(step.events, time.monotonic() - self.began)
 
     def marks_that_differ(self, driver: Driver) -> list[Mark]:
         """From those in SQL, which belong to the old index."""

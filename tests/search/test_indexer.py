@@ -269,7 +269,8 @@ def test_the_old_index_is_searched_while_a_new_one_is_made_and_neither_misses_an
     any_office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office = any_office
-    monkeypatch.setattr("search.rebuilding.STEP_EVENTS", 5)
+    monkeypatch.setattr("search.rebuilding.LEAST_EVENTS", 5)
+    monkeypatch.setattr("search.rebuilding.MOST_EVENTS", 5)
     monkeypatch.setattr("search.rebuilding.BATCH_CHATS", 2)
     chats = [office.starts(f"coat {number}") for number in range(7)]
     gone = office.says(chats[0], "canary coat")
