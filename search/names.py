@@ -28,12 +28,12 @@ class Cut(NamedTuple):
 
     names: tuple[tuple[str, int], ...]
     """Each token and its position in the piece."""
-    words: tuple[tuple[str, int], ...]
-    """Those that are no stems, by their positions."""
     length: int
     """How many positions the piece has."""
-    plain: str | None
-    """Its words joined by blanks, if there is nothing else but stems: one word a position."""
+    spine: str
+    """Its spine, joined by blanks: one word a position."""
+    others: tuple[tuple[str, int], ...]
+    """More names of positions, in their order; but no stems."""
     stems: str
     """Joined by blanks."""
 
@@ -64,27 +64,26 @@ def cut_of(piece: str) -> Cut:
     single = SINGLE.fullmatch(piece) if piece.isascii() else None
     if single:
         return cut_of_word(single[1].lower()[:WORD_LETTERS])
-    names, words, stems, length = [], [], [], 0
+    names, spine, others, stems = [], [], [], []
     for name, position, _, _, is_spine in tokens(piece):
         names.append((name, position))
-        length += is_spine
-        if name.startswith(STEM_MARK):
+        if is_spine:
+            spine.append(name)
+        elif name.startswith(STEM_MARK):
             stems.append(name)
         else:
-            words.append((name, position))
-    plain = " ".join([name for name, _ in words]) if len(words) == length else None
-    words.sort(key=itemgetter(1))
-    return Cut(tuple(names), tuple(words), length, plain, " ".join(stems))
+            others.append((name, position))
+    others.sort(key=itemgetter(1))
+    return Cut(tuple(names), len(spine), " ".join(spine), tuple(others), " ".join(stems))
 
 
 def cut_of_word(word: str) -> Cut:
     """Of a folded word without parts."""
-    names = ((word, 0),)
     root = stem(word)
     if root == word:
-        return Cut(names, names, 1, word, "")
+        return Cut(((word, 0),), 1, word, (), "")
     marked = STEM_MARK + root
-    return Cut((*names, (marked, 0)), names, 1, word, marked)
+    return Cut(((word, 0), (marked, 0)), 1, word, (), marked)
 
 
 class KnownCuts(dict[str, Cut]):

@@ -5,19 +5,21 @@ document, which no search finds, says which edition of the index it is: so it ch
 the other `tantivy_` modules.
 """
 
+import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable
 from functools import lru_cache
-from json import JSONEncoder
+from itertools import count
+from operator import itemgetter
 from pathlib import Path
 
+import orjson
 import tantivy
 
 from history.times import HOUR_MS
 from search.engine import Document, Edition, Key
 from search.facts import BLANK, customer_tag, shown_together
-from search.names import Cut, cuts
+from search.names import cuts
 from search.places import freshness, month_at
 
 TEXT, STEMS = "text", "stems"
@@ -27,13 +29,18 @@ TAGS = "tags"
 AT, CHAT, STREAM, SEQ = "at", "chat", "stream", "seq"
 FRESH = "fresh"
 MONTH, SHOWN = "month", "shown"
-"""What facets are counted by: the month, and the tags that are shown, as one word for all of a message's."""
+"""What facets are counted by: the month, as the number 202603, and the tags that are shown, as one word for all of a
+message's.
+"""
 
 EDITION, EDITION_STREAM = "edition", 2
 """The document of the edition lies in a stream that no message is in."""
 
-FORMAT = f"3 {unicodedata.unidata_version}"
+FORMAT = f"4 {unicodedata.unidata_version}"
 """Raise the number when fields or tokenizer change; another Unicode may cut other words, too."""
+
+PLACES = 1 << 32
+"""So many places tantivy can tell apart."""
 
 LONG_LENGTHS = (16, 32, 64, 128)
 LONG_TAGS = tuple(f"@{length}" for length in LONG_LENGTHS)
@@ -41,24 +48,24 @@ LONG_TAGS = tuple(f"@{length}" for length in LONG_LENGTHS)
 a hundred equal words is in none of the short ones.
 """
 
+BLANK_SIGN = re.compile(r"[\s\\]")
+"""What a tag must not have in an index, and the sign that stands before its number there."""
+
 CACHED_TAGS = 4096
 CACHED_HOURS = 4096
-
-quoted = JSONEncoder(ensure_ascii=False).encode
-"""A value in JSON."""
 
 
 def make_schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     builder.add_text_field(TEXT, tokenizer_name="words", stored=True)
     builder.add_text_field(STEMS, tokenizer_name="words", index_option="freq")
-    builder.add_text_field(TAGS, tokenizer_name="raw", index_option="basic")
-    builder.add_text_field(MONTH, tokenizer_name="raw", index_option="basic", fast=True)
+    builder.add_text_field(TAGS, tokenizer_name="words", index_option="basic")
     builder.add_text_field(SHOWN, tokenizer_name="raw", index_option="basic", fast=True)
     builder.add_unsigned_field(AT, fast=True)
     builder.add_unsigned_field(CHAT, fast=True, indexed=True)
     builder.add_unsigned_field(STREAM, fast=True, indexed=True)
-    builder.add_unsigned_field(SEQ, fast=True, indexed=True)
+    builder.add_unsigned_field(SEQ, fast=True)
+    builder.add_unsigned_field(MONTH, fast=True)
     builder.add_float_field(FRESH, fast=True)
     builder.add_text_field(EDITION, tokenizer_name="raw", index_option="basic", stored=True)
     return builder.build()
@@ -80,53 +87,53 @@ def open_index(folder: Path) -> tantivy.Index:
 def indexed(document: Document) -> str:
     """The message in JSON, which tantivy reads in less time than it takes a document value by value."""
     (chat_pk, stream, seq), at_ms, customer_id, tags, text = document
-    found = cuts(text)
-    words, length = quoted_words(found)
-    stems = " ".join([cut.stems for cut in found if cut.stems])
+    words: list[str] = []
+    stems: list[str] = []
+    others: list[tuple[str, int]] = []
+    length = 0
+    for _, places, spine, more, roots in cuts(text):
+        words.append(spine)
+        for name, place in more:
+            others.append((name, length + place))
+        if roots:
+            stems.append(roots)
+        length += places
+    spoken = " ".join(words)
+    quoted_text = quoted_words(spoken, others) if others else f'"{spoken}"'
+    quoted_stems = f'"stems":"{" ".join(stems)}",' if stems else ""
     all_tags, shown = quoted_tags(tags, customer_id)
     return (
-        f'{{"{TEXT}":{words},"{STEMS}":"{stems}",'
-        f'"{TAGS}":[{all_tags}{QUOTED_LONG_TAGS[length_class(length)]}],'
-        f'"{SHOWN}":{shown},{quoted_age(at_ms // HOUR_MS)},'
-        f'"{AT}":{at_ms},"{CHAT}":{chat_pk},"{STREAM}":{stream},"{SEQ}":{seq}}}'
+        f'{{"text":{quoted_text},{quoted_stems}'
+        f'"tags":"{all_tags}{QUOTED_LONG_TAGS[length_class(length)]}",'
+        f'"shown":{shown},{quoted_age(at_ms // HOUR_MS)},'
+        f'"at":{at_ms},"chat":{chat_pk},"stream":{stream},"seq":{seq}}}'
     )
+
+
+def quoted_words(spoken: str, others: list[tuple[str, int]]) -> str:
+    """The words of a text, and more names of their places. None has letters that JSON would have to quote.
+
+    tantivy cuts words again, at the blanks. Names are handed over with their places, which takes longer; as tantivy
+    counts on behind the words, with 32 bits, they go around to their places. It wants the places of a name in order:
+    if one is also a word, all are handed over so.
+    """
+    words = spoken.split()
+    if any(name in words for name, _ in others):
+        return placed(sorted([*zip(words, count()), *others], key=itemgetter(1)), 0)
+    return f'["{spoken}",{placed(others, PLACES - len(words) - 1)}]'
+
+
+def placed(names: list[tuple[str, int]], first: int) -> str:
+    """Each with its place behind the first one: [start, end, place, name, places], whose ends mean nothing."""
+    tokens = ",".join([f'[0,0,{first + place},"{name}",0]' for name, place in names])
+    return f'{{"text":"{" ".join([name for name, _ in names])}","tokens":[{tokens}]}}'
 
 
 @lru_cache(CACHED_HOURS)
 def quoted_age(hour: int) -> str:
     """The month, and how fresh a message of that hour is: so it need not be reckoned for each of a chat's messages."""
     at_ms = hour * HOUR_MS
-    return f'"{MONTH}":"{month_at(at_ms)}","{FRESH}":{freshness(at_ms)}'
-
-
-def quoted_words(found: list[Cut]) -> tuple[str, int]:
-    """The words of a text, which have no letters that JSON would have to quote; and how many places they have.
-
-    tantivy cuts plain words again, at the blanks. Up to the last place that has several names, words are handed over
-    one by one, which takes longer: [start, end, place, name, places], the first two of which are not used. That they
-    fill no place makes up for the one that tantivy leaves free between two parts of a text.
-    """
-    plain = [cut.plain for cut in found]
-    if None not in plain:
-        text = " ".join(filter(None, plain))
-        return f'"{text}"', text.count(" ") + 1
-    behind_last = len(plain) - plain[::-1].index(None)
-    names: list[str] = []
-    tokens: list[str] = []
-    length = 0
-    for _, words, places, _, _ in found[:behind_last]:
-        for name, place in words:
-            names.append(name)
-            tokens.append(f'[0,0,{length + place},"{name}",0]')
-        length += places
-    rest = " ".join(filter(None, plain[behind_last:]))
-    placed = f'{{"text":"{" ".join(names)}","tokens":[{",".join(tokens)}]}}'
-    return f'[{placed},"{rest}"]', length + rest.count(" ") + 1
-
-
-def behind(texts: Iterable[str]) -> str:
-    """More texts of a list in JSON, behind its first."""
-    return "".join([f",{quoted(text)}" for text in texts])
+    return f'"{MONTH}":{month_at(at_ms).replace("-", "")},"{FRESH}":{freshness(at_ms)}'
 
 
 def length_class(words: int) -> int:
@@ -134,13 +141,25 @@ def length_class(words: int) -> int:
     return bisect_right(LONG_LENGTHS, words)
 
 
-QUOTED_LONG_TAGS = tuple(behind(LONG_TAGS[:number]) for number in range(len(LONG_TAGS) + 1))
+QUOTED_LONG_TAGS = tuple("".join(f" {tag}" for tag in LONG_TAGS[:number]) for number in range(len(LONG_TAGS) + 1))
 
 
 @lru_cache(CACHED_TAGS)
 def quoted_tags(tags: frozenset[str], customer_id: str) -> tuple[str, str]:
     """All of the tags, and those that are shown. Most messages have those of one before."""
-    return f"{quoted(customer_tag(customer_id))}{behind(tags)}", quoted(shown_together(tags))
+    all_tags = " ".join([as_word(tag) for tag in (customer_tag(customer_id), *tags)])
+    return quoted(all_tags)[1:-1], quoted(shown_together(tags))
+
+
+@lru_cache(CACHED_TAGS)
+def as_word(tag: str) -> str:
+    """The tag without blanks, at which tantivy cuts."""
+    return BLANK_SIGN.sub(lambda found: f"\\{ord(found[0])};", tag)
+
+
+def quoted(text: str) -> str:
+    """In JSON."""
+    return orjson.dumps(text).decode()
 
 
 def edition_document(edition: Edition) -> str:
@@ -158,6 +177,8 @@ def read_edition(lying: tantivy.Document) -> Edition:
 
 def key_query(key: Key) -> tantivy.Query:
     """The document with this key."""
-    values = ((CHAT, key.chat_pk), (STREAM, key.stream), (SEQ, key.seq))
-    terms = [(tantivy.Occur.Must, tantivy.Query.term_query(SCHEMA, name, value)) for name, value in values]
-    return tantivy.Query.boolean_query(terms)
+    terms = [
+        tantivy.Query.term_query(SCHEMA, name, value) for name, value in ((CHAT, key.chat_pk), (STREAM, key.stream))
+    ]
+    seq = tantivy.Query.range_query(SCHEMA, SEQ, tantivy.FieldType.Unsigned, key.seq, key.seq)
+    return tantivy.Query.boolean_query([(tantivy.Occur.Must, each) for each in (*terms, seq)])

@@ -148,10 +148,10 @@ class TantivyEngine:
         try:
             for key in deleted:
                 self.writer.delete_documents_by_query(key_query(key))
-            coming = map(indexed, added)
+            coming, add = map(indexed, added), self.writer.add_json
             while texts := list(islice(coming, AT_ONCE)):
                 for text in texts:
-                    self.writer.add_json(text)
+                    add(text)
             self.writer.delete_documents_by_query(EDITION_QUERY)
             self.writer.add_json(edition_document(edition))
             commit(self.writer)

@@ -186,7 +186,8 @@ def hits_in(found: Found, chats: Collection[int]) -> dict[Any, int]:
 def facets_of(found: Found) -> Facets:
     """Raises TimeOver."""
     months, shown = groups(found, {MONTH: {"size": GROUPS}, SHOWN: {"size": GROUPS}})
-    return Facets(hits_by_chat(found), months, count_shown(shown))
+    by_month = {f"{month // 100}-{month % 100:02}": count for month, count in months.items()}
+    return Facets(hits_by_chat(found), by_month, count_shown(shown))
 
 
 def hits_by_chat(found: Found) -> Counter[Any]:

@@ -24,6 +24,7 @@ from search.tantivy_documents import (
     STREAM,
     TAGS,
     TEXT,
+    as_word,
     length_class,
 )
 
@@ -46,7 +47,7 @@ class Wording:
         if scope.chats is not None:
             wanted.append(in_chats(scope.chats))
         if scope.customer_id is not None:
-            wanted.append(condition(TAGS, customer_tag(scope.customer_id)))
+            wanted.append(condition(customer_tag(scope.customer_id)))
         if scope.streams != STREAMS:
             wanted.append(in_streams(scope.streams))
         if query.after_ms is not None or query.before_ms is not None:
@@ -64,7 +65,7 @@ class Wording:
             case Not():
                 return self.clause(AllOf((clause,)))
             case Tagged(tag):
-                return condition(TAGS, tag)
+                return condition(tag)
             case InChats(chats):
                 return in_chats(chats)
             case Words():
@@ -97,7 +98,7 @@ def term(name: str) -> tantivy.Query:
 def phrase(terms: tuple[str, ...]) -> tantivy.Query:
     together = tantivy.Query.phrase_query(SCHEMA, TEXT, list(terms))
     longest = length_class(len(terms))
-    return all_of([together, condition(TAGS, LONG_TAGS[longest - 1])]) if longest else together
+    return all_of([together, condition(LONG_TAGS[longest - 1])]) if longest else together
 
 
 def all_of(wanted: Sequence[tantivy.Query], unwanted: Sequence[tantivy.Query] = ()) -> tantivy.Query:
@@ -129,8 +130,8 @@ def in_chats(chats: Iterable[int]) -> tantivy.Query:
     return unscored(tantivy.Query.term_set_query(SCHEMA, CHAT, list(chats)))
 
 
-def condition(name: str, value: str) -> tantivy.Query:
-    return unscored(tantivy.Query.term_query(SCHEMA, name, value))
+def condition(tag: str) -> tantivy.Query:
+    return unscored(tantivy.Query.term_query(SCHEMA, TAGS, as_word(tag)))
 
 
 def between(after_ms: int | None, before_ms: int | None) -> tantivy.Query:

@@ -6,6 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from search.names import cuts, names
+from search.stems import STEM_MARK
 from search.words import tokens
 
 PIECES = st.sampled_from(
@@ -48,8 +49,12 @@ def test_names_are_the_tokens(text: str) -> None:
 
 @given(TEXTS)
 @example('a"b \\c\\d \x00 "e"')
-def test_words_lie_by_their_positions_and_need_no_quoting_in_json(text: str) -> None:
+def test_parts_of_a_cut_are_its_names_and_need_no_quoting_in_json(text: str) -> None:
     for cut in cuts(text):
-        positions = [position for _, position in cut.words]
-        assert positions == sorted(positions)
+        spine = [(word, place) for place, word in enumerate(cut.spine.split())]
+        stems = cut.stems.split()
+        assert sorted([*spine, *cut.others]) == sorted((name, place) for name, place in cut.names if name not in stems)
+        assert sorted(stems) == sorted(name for name, _ in cut.names if name.startswith(STEM_MARK))
+        assert len(spine) == cut.length
+        assert [place for _, place in cut.others] == sorted(place for _, place in cut.others)
         assert all(json.dumps(name, ensure_ascii=False) == f'"{name}"' for name, _ in cut.names)

@@ -64,6 +64,9 @@ def test_strange_tags_and_customers_are_nobody_elses(engine: TantivyEngine) -> N
 
 def test_a_phrase_goes_through_a_place_with_several_names_and_on(engine: TantivyEngine) -> None:
     engine.commit([message(1, "i like a t-shirt and 東京都 today ok"), message(2, "ok"), message(3, "a-b c-d")])
+    engine.commit([message(4, "email an e-mail to a@b.example or e-mail email")])
+    for phrase in ("mail email", "an email", "email an e mail to", "or email", "or e mail email", "to abexample or"):
+        assert find(engine, f'"{phrase}"') == ([4] if "abexample" not in phrase else []), phrase
     for phrase in ("like a t shirt and", "a tshirt", "shirt and 東京 都 today ok", "today ok"):
         assert find(engine, f'"{phrase}"') == [1], phrase
     for phrase in ("tshirt and", "and today", "東京都 ok", "ok i", "ab cd"):
