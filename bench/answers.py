@@ -17,11 +17,11 @@ from websockets.sync.client import ClientConnection, connect
 from bench.crowd import HOST
 from bench.machine import percentile
 from bench.people import LIVE
-from bench.programs import free_port
 from bench.references.servers import lmtp_server
 from bench.scale import Scale
 from bench.service import LIFTED_LIMITS, Service, StartedChat, new_agent_key, serving
 from bench.table import Row
+from tests.servers import free_port
 
 CHATS = 20
 SEEN_ONE_BY_ONE = 50

@@ -20,12 +20,6 @@ START_S, STOP_S = 30, 15
 BIN = Path(sys.executable).parent
 
 
-def free_port() -> int:
-    with socket.create_server((HOST, 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextlib.contextmanager
 def running(
     command: Sequence[str], port: int, folder: Path, environment: Mapping[str, str] | None = None

@@ -20,7 +20,7 @@ from sqlalchemy import event
 from bench.crowd import HOST
 from bench.letters import letter
 from bench.machine import on_server_core, percentile
-from bench.programs import free_port, running
+from bench.programs import running
 from bench.scale import Scale
 from bench.table import Row
 from history import journal
@@ -33,6 +33,7 @@ from history.mail.worker import Habits, MailWorker
 from history.times import DAY_MS, SECOND_MS, now_ms
 from history.writer import Writer, only_answer
 from tests.postgres import running_cluster
+from tests.servers import free_port
 from tests.set_up import find
 from tests.soak_mail.run import POLICY, close_chats
 from tests.soak_mail.worker import ADDRESSES, DOMAIN, link

@@ -18,7 +18,8 @@ from typing import Any
 import orjson
 
 from bench.crowd import HOST, client_address
-from bench.programs import BIN, free_port, running
+from bench.programs import BIN, running
+from tests.servers import free_port
 
 STILLHERE = str(BIN / "stillhere")
 HTTP_TIMEOUT_S = 30

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.programs import BIN, free_port, running
+from bench.programs import BIN, running
+from tests.servers import free_port
 
 SOCKETIO_THREADS = 200
 """Flask-SocketIO on threads needs one for each socket, and some for HTTP."""

@@ -13,6 +13,8 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from tests.servers import free_port
+
 PATIENCE_S = 30
 RESET = struct.pack("ii", 1, 0)
 """As SO_LINGER: the end of a connection is a reset."""
@@ -112,10 +114,7 @@ def open_transport(server: SMTP) -> asyncio.Transport:
 class MailServer(Controller):
     def __init__(self) -> None:
         self.orders = Orders()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        super().__init__(self.orders, hostname="127.0.0.1", port=port)
+        super().__init__(self.orders, hostname="127.0.0.1", port=free_port())
 
     def factory(self) -> Any:
         return UnreliableServer(self.handler, hostname="mail.test")
