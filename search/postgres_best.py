@@ -3,9 +3,10 @@
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from history.db import Cursor
-from search.engine import Hits
+from search.engine import EXACT_HITS, Hits
 from search.places import read_cursor
 from search.postgres_gather import SCORED, SCORED_BEHIND, certain_rows, page_statement
 from search.postgres_page import Wanted, is_frequent, whole_page
@@ -25,16 +26,22 @@ AMONG = "WITH found AS (SELECT message.* FROM {tables} WHERE {condition}) SELECT
 
 
 def best_ahead(cursor: Cursor, wanted: Wanted, share: float) -> Hits | None:
-    """A page of the best of what is probably this `share` of all messages, if no other one can be on it."""
+    """A page of the best of what is probably this `share` of all messages, if no other one can be on it. Where a rare
+    word would give much more than a common one, all that have it are looked at, too.
+    """
     if wanted.ask.sort != "best" or not is_frequent(wanted.ask, share):
         return None
     scored = SCORED_BEHIND if wanted.ask.cursor else SCORED
+    rare: tuple[str, ...] = ()
+    if wanted.score.rare and not wanted.score.is_even:
+        rare, scored = wanted.score.rare, EXACT_HITS
+        wanted = replace(wanted, score=replace(wanted.score, most=wanted.score.most_of_others))
     every = worth_classes(cursor)
     found = share * sum(messages for _, messages in every)
     first, *others = LOOKED_AT
     sizes = [first, *(size for size in others if found > MUCH_LESS * size)]
     for classes, is_all in ranges(classes_behind(wanted, every), sizes):
-        source = wanted.sought.worth(classes)
+        source = wanted.sought.worth(classes, rare)
         page, params = page_statement(wanted, scored)
         statement = AMONG.format(tables=source.tables, condition=source.condition.sql, page=page)
         cursor.execute(statement, (*source.condition.params, *params))
@@ -46,7 +53,7 @@ def best_ahead(cursor: Cursor, wanted: Wanted, share: float) -> Hits | None:
         if not certain and not wanted.score.is_even:
             break
         if unscored > beyond:
-            scored = SCORED_BEHIND
+            scored = max(scored, SCORED_BEHIND)
     return None
 
 

@@ -27,7 +27,7 @@ from search.postgres_answer import ahead, answer, page_of_edge, with_page
 from search.postgres_expected import expected
 from search.postgres_page import EDGE_MESSAGES, Wanted
 from search.postgres_query import any_of, sought
-from search.postgres_score import score_of
+from search.postgres_score import forms_of, score_of
 from search.postgres_tables import FORMAT, TABLES, Kind, counted_in, row_of, tag_word
 from search.postgres_time import TimedCursor
 from search.postgres_vocabulary import (
@@ -195,7 +195,7 @@ class PostgresEngine:
                 expansion = Expansion(cursor, expanded)
                 found = sought(query, scope, expansion.one_of)
                 count = number_of_messages(cursor)
-                known = frequencies(cursor, [term for words in query.words for term in words.terms])
+                known = frequencies(cursor, [form for words in query.words for form in forms_of(words)])
                 wanted = Wanted(found, *score_of(query, count, known, ask))
             except (OutOfTime, QueryCanceled):
                 return replace(nothing(ask), partial=True)

@@ -96,15 +96,15 @@ class Sought:
     @property
     def sample(self) -> Source:
         """In some chats."""
-        return self.tagged([SAMPLE_TAG])
+        return self.having([SAMPLE_TAG])
 
-    def worth(self, classes: Iterable[int]) -> Source:
-        """Among messages of these classes of worth."""
-        return self.tagged(map(worth_tag, classes))
+    def worth(self, classes: Iterable[int], rare: Iterable[str]) -> Source:
+        """Among messages of these classes of worth, and those that have one of these words."""
+        return self.having([*map(worth_tag, classes), *rare])
 
-    def tagged(self, tags: Iterable[str]) -> Source:
-        """Among messages with one of these tags."""
-        return source_of([*self.parts, Part(Lexemes(any_of(tags)))], self.time)
+    def having(self, names: Iterable[str]) -> Source:
+        """Among messages with one of these words or tags."""
+        return source_of([*self.parts, Part(Lexemes(any_of(names)))], self.time)
 
 
 def sought(query: Query, scope: Scope, expand: Expand) -> Sought:

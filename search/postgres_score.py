@@ -17,6 +17,9 @@ from search.query import AllOf, AnyOf, Clause, Query, Words
 WEAKER = 0.5
 """What a word that stands for another gives, where the word itself is not."""
 
+RARE_MESSAGES = 10_000
+"""All messages with a word that so few have can be scored in a search's time."""
+
 UNEVEN = 4
 """Where one hit may gain so many times as much as another, worth does not make up for it."""
 
@@ -30,6 +33,10 @@ class Score:
     most: float
     mostly: float
     """What `least` would be if phrases always scored; they do not where they are in a piece of a long text only."""
+    rare: tuple[str, ...] = ()
+    """Words that so few messages have that all of these can be scored."""
+    most_of_others: float = 0
+    """What a hit without these scores at most, times its worth."""
 
     @property
     def is_even(self) -> bool:
@@ -52,7 +59,20 @@ def score_of(query: Query, count: int, frequencies: Mapping[str, int], ask: Ask)
     known = dict(zip(wanted, gains, strict=True))
     sure = {words: gain for words, gain in known.items() if len(words.terms) == 1 or is_pair(words.terms)}
     least, mostly = least_of(query.where, sure), least_of(query.where, known)
-    return Score(Condition(f"({sql}) * worth", params), least, math.fsum(gains), mostly), ask
+    rare = [words for words in known if is_rare(words, frequencies)]
+    others = math.fsum(gain for words, gain in zip(wanted, gains, strict=True) if words not in rare)
+    forms = tuple(form for words in rare for form in forms_of(words))
+    return Score(Condition(f"({sql}) * worth", params), least, math.fsum(gains), mostly, forms, others), ask
+
+
+def is_rare(words: Words, frequencies: Mapping[str, int]) -> bool:
+    """Whether few messages have the word, in any of its forms."""
+    is_word = len(words.terms) == 1 and not words.whole
+    return is_word and sum(frequencies.get(form, 0) for form in forms_of(words)) <= RARE_MESSAGES
+
+
+def forms_of(words: Words) -> tuple[str, ...]:
+    return (*words.terms, *words.also)
 
 
 def gain_of(words: Words, count: int, frequencies: Mapping[str, int]) -> float:

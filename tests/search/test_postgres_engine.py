@@ -227,10 +227,11 @@ def test_the_pages_of_what_is_found_too_often_go_on_to_the_last_one(
         assert pages == [[6, 5], [4, 3], [2, 1]]
 
 
-def test_the_best_of_a_common_word_or_a_rare_one_are_looked_for_once(
+def test_the_best_of_a_common_word_or_a_rare_one_are_looked_for_among_few(
     engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine.commit([message(seq, "coat" if seq % 2 else "hat") for seq in range(1, 120)])
+    engine.commit([message(seq, "coat" if seq % 2 else "hat") for seq in range(1, 80)])
+    engine.commit([message(seq, "coat" if seq % 2 else "hat", at=MONTH_MS) for seq in range(80, 120)])
     engine.commit([message(200, "a coat among many other things that somebody said of something very rare indeed")])
     statements: list[str] = []
     execute = TimedCursor.execute
@@ -240,9 +241,13 @@ def test_the_best_of_a_common_word_or_a_rare_one_are_looked_for_once(
         return execute(cursor, sql, params)
 
     monkeypatch.setattr(TimedCursor, "execute", counted)
-    monkeypatch.setattr("search.postgres_gather.SCORED", 5)
+    monkeypatch.setattr("search.postgres_best.LOOKED_AT", (30,))
+    monkeypatch.setattr("search.postgres_score.RARE_MESSAGES", 5)
     assert find(engine, "coat OR rare", ask=Ask("best", limit=2)) == [200, 119]
-    assert len(statements) == 5, "two that count, two that look at those of the most worth, and one that gathers"
+    assert len(statements) == 5, (
+        "two that count, two that look at those of the most worth or with it, one that counts all"
+    )
+    assert "count(*)" in statements[-1] and "score" not in statements[-1]
 
 
 def test_a_time_that_is_up_ends_each_statement_until_there_is_more(url: str) -> None:
