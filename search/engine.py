@@ -103,6 +103,8 @@ class Facets:
     """A month is written as 2026-03, in UTC."""
     by_tag: Mapping[str, int]
     """Only of `facts.SHOWN_TAGS`."""
+    estimated: bool = False
+    """There were too many hits: some of it is what a part of them lets expect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,9 @@ class Hits:
     """All messages that were found, on every page."""
     items: tuple[Hit, ...]
     chats: int | None = None
-    """How many chats they are in; null unless `Ask.counts_chats`, and for more than EXACT_HITS."""
+    """How many chats they are in; null unless `Ask.counts_chats`, and for more than EXACT_HITS. Estimated where facets
+    are.
+    """
     next: str | None = None
     """The cursor of the next page."""
     partial: bool = False

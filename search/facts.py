@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import accumulate
+from operator import sub
 from typing import Any
 
 from history.models import INTERNAL
@@ -62,6 +64,15 @@ def count_shown(messages: Mapping[str, int]) -> Counter[str]:
     for together, count in messages.items():
         counts.update(dict.fromkeys(together.split(BLANK), count))
     return counts
+
+
+def scaled(counts: Mapping[Any, int], total: int) -> dict[Any, int]:
+    """What the counts of a part would be in all, which are so many. Rounded so that what one loses goes to the next:
+    some of them together are right, too.
+    """
+    part = sum(counts.values())
+    ends = [count * total // part for count in accumulate(counts.values())]
+    return dict(zip(counts, map(sub, ends, [0, *ends]), strict=False))
 
 
 @lru_cache(CACHED_NAMES)

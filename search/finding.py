@@ -149,6 +149,8 @@ def answer(
         told["hint"] = " ".join(query.hints)
     if hits.partial:
         told["partial"] = True
+    if hits.facets and hits.facets.estimated:
+        told["estimated"] = True
     return told
 
 

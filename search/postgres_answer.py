@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from search.engine import EXACT_HITS, Hits
 from search.postgres_best import best_ahead
-from search.postgres_counts import counts_of, estimated
+from search.postgres_counts import EXACT_FACETS, count_up, counts_of, estimated
 from search.postgres_expected import Expected
 from search.postgres_gather import hits_in
 from search.postgres_page import EDGE_MESSAGES, Wanted, page_ahead, page_of, rows_in_order
+from search.postgres_tables import SAMPLED_CHATS
 from search.postgres_time import TimedCursor
 from search.postgres_vocabulary import known_total
 from search.query import Query
@@ -25,6 +26,8 @@ def answer(cursor: TimedCursor, wanted: Wanted, query: Query, expected: Expected
     ask = wanted.ask
     if expected.least > EXACT_HITS:
         return one_of_many(cursor, wanted, query, expected.least, page)
+    if ask.facets and expected.least > EXACT_FACETS:
+        return with_estimates(cursor, wanted, query, expected.least, page)
     if page and (ask.facets or ask.counts_chats):
         return counted(cursor, wanted, page)
     known = None if ask.facets else known_total(cursor, query, expected.least)
@@ -43,6 +46,19 @@ def one_of_many(cursor: TimedCursor, wanted: Wanted, query: Query, least: int, p
     total, partial = (EXACT_HITS, True) if known is None else (known, page.partial)
     facets = estimated(cursor, wanted.sought.sample, total) if wanted.ask.facets else None
     return replace(page, total=total, chats=None, partial=partial, facets=facets)
+
+
+def with_estimates(cursor: TimedCursor, wanted: Wanted, query: Query, least: int, page: Hits | None) -> Hits:
+    """The page of what is counted, while in how many chats it is, and its facets, are estimated."""
+    everywhere, ask = wanted.sought.everywhere, wanted.ask
+    if page is None:
+        hits = hits_in(cursor, replace(wanted, ask=replace(ask, facets=False)), everywhere)
+    else:
+        total = known_total(cursor, query, least) or count_up(cursor, everywhere)
+        hits = replace(page, total=min(total, EXACT_HITS), partial=total > EXACT_HITS)
+    facets = estimated(cursor, wanted.sought.sample, hits.total)
+    chats = min(hits.total, SAMPLED_CHATS * len(facets.by_chat)) or None
+    return replace(hits, chats=chats if ask.counts_chats and not hits.partial else None, facets=facets)
 
 
 def counted(cursor: TimedCursor, wanted: Wanted, page: Hits) -> Hits:

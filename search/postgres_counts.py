@@ -2,23 +2,23 @@
 
 For facets, each hit comes as a number of its kind and its chat, all in one string, and they are counted here: groups of
 tens of thousands of chats would cost PostgreSQL as much as finding them, and once more to send them. Where more is
-known to be found than is counted exactly, facets are estimated by the hits in a sample of chats.
+known to be found than EXACT_FACETS, facets are estimated by the hits in a sample of chats.
 """
 
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import accumulate
-from operator import sub
 from typing import Any
 
 from history.db import Cursor
 from search.engine import EXACT_HITS, Ask, Facets
-from search.facts import count_shown
+from search.facts import count_shown, scaled
 from search.postgres_query import Source
 from search.postgres_time import TimedCursor
+
+EXACT_FACETS = 50_000
+"""Facets of so many hits are counted in time; those of more would take as long as all the rest."""
 
 COUNT = "SELECT count(*) FROM (SELECT FROM {tables} WHERE {condition} LIMIT {most}) AS found"
 COUNT_CHATS = (
@@ -66,16 +66,10 @@ def facets_of(cursor: TimedCursor, source: Source) -> Facets:
 def estimated(cursor: TimedCursor, sample: Source, total: int) -> Facets:
     """What the facets of so many hits probably are, by those in a sample of chats."""
     facets = facets_of(cursor, sample)
+    by_chat, by_month = scaled(facets.by_chat, total), scaled(facets.by_month, total)
     sampled = sum(facets.by_month.values())
-    return Facets(*(scaled(counts, total, sampled) for counts in (facets.by_chat, facets.by_month, facets.by_tag)))
-
-
-def scaled(counts: Mapping[Any, int], total: int, sampled: int) -> dict[Any, int]:
-    """Each count times total / sampled, rounded so that what is lost of one goes to the next: some of them together are
-    right, too.
-    """
-    ends = [count * total // sampled for count in accumulate(counts.values())]
-    return dict(zip(counts, map(sub, ends, [0, *ends]), strict=False))
+    by_tag = {tag: count * total // sampled for tag, count in facets.by_tag.items()}
+    return Facets(by_chat, by_month, by_tag, estimated=True)
 
 
 def read_facets(cursor: TimedCursor, hits: bytes | None) -> Facets:

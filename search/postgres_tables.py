@@ -95,9 +95,7 @@ WORTH_CLASSES = 32
 """So many make half the worth."""
 
 SAMPLE_TAG = TAG_MARK + TAG_MARK + "sample"
-"""Of the messages of one chat in SAMPLED_CHATS, by which facets of very many messages are estimated. No query can name
-it.
-"""
+"""Of the messages of one chat in SAMPLED_CHATS, by which facets of many hits are estimated. No query can name it."""
 
 SAMPLED_CHATS = 16
 

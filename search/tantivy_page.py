@@ -17,7 +17,7 @@ import tantivy
 from tantivy import Order
 
 from search.engine import EXACT_HITS, Ask, Facets, Hits
-from search.facts import count_shown
+from search.facts import count_shown, scaled
 from search.places import PLACE_FORM, Rank, chat_of, hit_at, read_cursor, write_cursor
 from search.query import Sort
 from search.tantivy_documents import AT, CHAT, FRESH, MONTH, SEQ, SHOWN, STREAM
@@ -187,7 +187,8 @@ def facets_of(found: Found) -> Facets:
     """Raises TimeOver."""
     months, shown = groups(found, {MONTH: {"size": GROUPS}, SHOWN: {"size": GROUPS}})
     by_month = {f"{month // 100}-{month % 100:02}": count for month, count in months.items()}
-    return Facets(hits_by_chat(found), by_month, count_shown(shown))
+    by_chat, is_part = hits_by_chat(found), found.total > EXACT_HITS
+    return Facets(scaled(by_chat, found.total) if is_part else by_chat, by_month, count_shown(shown), is_part)
 
 
 def hits_by_chat(found: Found) -> Counter[Any]:

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { chatAddress, readAddress, searchAddress } from "../../search/desk/assets/address.js";
 import { entriesOf } from "../../search/desk/assets/entries.js";
 import { piecesOf } from "../../resume/widget/snippet.js";
-import { agoWords, makeClock, refusalWords } from "../../search/desk/assets/words.js";
+import { aboutWords, agoWords, chatsWords, makeClock, refusalWords } from "../../search/desk/assets/words.js";
 import { event, range } from "./events.mjs";
 
 const DESK = "https://chat.example/desk";
@@ -135,4 +135,11 @@ test("who was first is named", () => {
   const conflict = { code: "conflict", message: "Somebody else was first", state: { agent: { name: "Ben" } } };
   assert.equal(refusalWords(conflict), "Somebody else was first: Ben.");
   assert.equal(refusalWords({ ...conflict, state: undefined }), "Somebody else was first.");
+});
+
+test("what is estimated says so", () => {
+  assert.equal(aboutWords(1200, false), (1200).toLocaleString());
+  assert.equal(aboutWords(1200, true), `about ${(1200).toLocaleString()}`);
+  assert.equal(chatsWords(70, 8, true), "in about 8 chats");
+  assert.equal(chatsWords(70, 1), "in 1 chat");
 });

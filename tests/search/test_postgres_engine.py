@@ -160,14 +160,34 @@ def test_facets_of_what_is_found_too_often_are_estimated_by_some_chats(
     engine.commit([message(1, "coat", chat=chat, at=chat % 2 * 2 * MONTH_MS) for chat in range(1, 1001)])
     query, ask = parse("coat", START_MS, "c1"), Ask(facets=True)
     exact = engine.search(query, EVERYTHING, ask).facets
-    monkeypatch.setattr("search.postgres_answer.EXACT_HITS", 3)
-    hits = engine.search(query, EVERYTHING, ask)
-    estimated = hits.facets
-    assert exact and estimated and hits.total == 1000
-    assert len(exact.by_chat) == 1000 and 1 < len(estimated.by_chat) < 500
-    assert sum(estimated.by_chat.values()) == sum(estimated.by_month.values()) == 1000
-    assert estimated.by_month.keys() == exact.by_month.keys() and min(estimated.by_month.values()) > 250
-    assert estimated.by_tag == exact.by_tag, "all have the same"
+    assert exact and not exact.estimated and len(exact.by_chat) == 1000
+    for most in ("EXACT_FACETS", "EXACT_HITS"):
+        monkeypatch.setattr(f"search.postgres_answer.{most}", 3)
+        hits = engine.search(query, EVERYTHING, ask)
+        found = hits.facets
+        assert found and found.estimated and hits.total == 1000 and not hits.partial
+        assert 1 < len(found.by_chat) < 500
+        assert sum(found.by_chat.values()) == sum(found.by_month.values()) == 1000
+        assert found.by_month.keys() == exact.by_month.keys() and min(found.by_month.values()) > 250
+        assert found.by_tag == exact.by_tag, "all have the same"
+
+
+@pytest.mark.parametrize("words", ["coat", "coat OR hat", "coat OR hat sort:best"])
+def test_where_facets_are_estimated_all_else_is_exact_but_in_how_many_chats(
+    engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    engine.commit([message(seq, "a coat", chat=chat, at=chat) for chat in range(1, 501) for seq in (1, 2)])
+    engine.commit([message(3, "hat", chat=chat, at=chat) for chat in range(1, 3)])
+    query = parse(words, START_MS, "c1")
+    for collapse in (False, True):
+        ask = Ask(query.sort or "new", facets=True, collapse=collapse)
+        exact = engine.search(query, EVERYTHING, ask)
+        with monkeypatch.context() as patch:
+            patch.setattr("search.postgres_answer.EXACT_FACETS", 3)
+            hits = engine.search(query, EVERYTHING, ask)
+        assert hits.facets and hits.facets.estimated and not hits.partial
+        assert (hits.total, hits.items, hits.next) == (exact.total, exact.items, exact.next)
+        assert hits.chats is None if not collapse else 250 < (hits.chats or 0) < 1000
 
 
 def test_two_words_are_found_where_they_stand_next_to_each_other(engine: PostgresEngine) -> None:

@@ -1,8 +1,11 @@
 """What an answer tells besides the hits: counts, chats, what was said around, facets, and what may have been meant."""
 
+from pathlib import Path
+
 import pytest
 
 from history.access import Viewer
+from search.tantivy_engine import TantivyEngine
 from tests.search.office import AGENT, Office, viewer_of
 
 WORDS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
@@ -200,3 +203,21 @@ def test_best_first_prefers_what_says_more_of_it(office: Office) -> None:
     office.waits()
     assert office.asks(AGENT, "coat sort:best")["items"][0]["snippet"].startswith("a <mark>coat</mark>, a")
     assert office.asks(AGENT, "coat")["items"][0]["snippet"].startswith("one")
+
+
+def test_facets_of_very_many_messages_say_that_they_are_estimated(
+    office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("search.tantivy_page.EXACT_HITS", 3)
+    office.closes()
+    office.opens(lambda engine: TantivyEngine(tmp_path / "tantivy"))
+    chat = office.starts("coat")
+    for number in (2, 3, 4):
+        office.waits()
+        answer = office.asks(AGENT, "coat", facets="all")
+        assert answer["total"] == number - 1 and "estimated" not in answer
+        office.says(chat, "coat")
+    office.waits()
+    answer = office.asks(AGENT, "coat", facets="all")
+    assert answer["total"] == 4 and answer["estimated"] is True
+    assert "estimated" not in office.asks(AGENT, "coat")

@@ -96,13 +96,13 @@ export class Finder {
   }
 
   /** @param {Record<string, any>} answer */
-  #showAnswer({ total, chats, partial, degraded, hint, suggestion, facets, chips, words }) {
-    const counted = words ?? [foundWords(total, partial === true), chatsWords(total, chats)].filter(Boolean).join(" ");
+  #showAnswer({ total, chats, partial, estimated, degraded, hint, suggestion, facets, chips, words }) {
+    const counted = words ?? [foundWords(total, partial === true), chatsWords(total, chats, estimated)].filter(Boolean).join(" ");
     byId("found").textContent = [counted, hint].filter(Boolean).join(" ");
     say(byId("degraded"), degraded ? "The search index is being made. Only the newest messages are searched until then." : "");
     this.#showSuggestion(suggestion ?? null);
     this.#showChips(chips);
-    const elements = facetElements(facets, total ?? 0, (filter) => this.search(withCondition(this.#asked, filter)));
+    const elements = facetElements(facets, total ?? 0, estimated === true, (filter) => this.search(withCondition(this.#asked, filter)));
     byId("facets").hidden = elements.length === 0;
     byId("facet-list").replaceChildren(...elements);
     this.#showHits();

@@ -6,7 +6,7 @@ import { h } from "/assets/element.js";
 import { piecesOf } from "/assets/snippet.js";
 
 import { chatAddress } from "./address.js";
-import { UNNAMED } from "./words.js";
+import { UNNAMED, aboutWords } from "./words.js";
 
 /**
  * @typedef {{seq: number, name: string | null, at: string, text: string}} Said
@@ -103,18 +103,19 @@ function moreButton({ chat, more }, others, open) {
 
 /**
  * @param {Record<string, Value[]>} facets @param {number} total a value that holds for all of them narrows nothing
- * @param {(filter: string) => void} choose
+ * @param {boolean} estimated the counts are @param {(filter: string) => void} choose
  */
-export function facetElements(facets, total, choose) {
+export function facetElements(facets, total, estimated, choose) {
   return Object.entries(FACETS)
     .filter(([name]) => facets[name]?.some(({ count }) => count < total))
-    .map(([name, label]) =>
-      h("section", { class: `facet ${name}s` }, h("h3", {}, label), h("ul", { class: "values" }, ...facets[name].map((value) => valueElement(name, value, choose)))),
-    );
+    .map(([name, label]) => {
+      const values = facets[name].map((value) => valueElement(name, value, estimated, choose));
+      return h("section", { class: `facet ${name}s` }, h("h3", {}, label), h("ul", { class: "values" }, ...values));
+    });
 }
 
-/** @param {string} facet @param {Value} value @param {(filter: string) => void} choose */
-function valueElement(facet, { filter, label, count }, choose) {
+/** @param {string} facet @param {Value} value @param {boolean} estimated @param {(filter: string) => void} choose */
+function valueElement(facet, { filter, label, count }, estimated, choose) {
   return h(
     "li",
     {},
@@ -122,7 +123,7 @@ function valueElement(facet, { filter, label, count }, choose) {
       "button",
       { type: "button", class: "value", onclick: () => choose(filter) },
       h("span", { dir: "auto" }, facetWords(facet, label)),
-      h("span", { class: "count" }, count.toLocaleString()),
+      h("span", { class: "count" }, aboutWords(count, estimated)),
     ),
   );
 }

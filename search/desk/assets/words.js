@@ -123,10 +123,15 @@ export function foundWords(total, partial) {
   return partial ? `At least ${count}; please narrow the search.` : count;
 }
 
-/** In how many chats it was found. @param {number} total @param {number} [chats] */
-export function chatsWords(total, chats) {
+/** In how many chats it was found. @param {number} total @param {number} [chats] @param {boolean} [estimated] */
+export function chatsWords(total, chats, estimated = false) {
   if (!chats || total === 0) return "";
-  return `in ${chats.toLocaleString()} ${chats === 1 ? "chat" : "chats"}`;
+  return `in ${aboutWords(chats, estimated)} ${chats === 1 ? "chat" : "chats"}`;
+}
+
+/** A number; one that is estimated says so. @param {number} count @param {boolean} estimated */
+export function aboutWords(count, estimated) {
+  return `${estimated ? "about " : ""}${count.toLocaleString()}`;
 }
 
 /** A thread's heading. @param {number} number @param {string} date @param {string} [how] */
