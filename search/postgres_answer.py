@@ -24,6 +24,7 @@ def ahead(cursor: TimedCursor, wanted: Wanted, expected: Expected) -> Hits | Non
 def answer(cursor: TimedCursor, wanted: Wanted, query: Query, expected: Expected, page: Hits | None) -> Hits:
     """What is found; all of it, unless that is more than can be gathered. The page may be known."""
     ask = wanted.ask
+    wanted = replace(wanted, sought=replace(wanted.sought, is_few=expected.most <= EXACT_HITS))
     if expected.least > EXACT_HITS:
         return one_of_many(cursor, wanted, query, expected.least, page)
     if ask.facets and expected.least > EXACT_FACETS:

@@ -11,7 +11,7 @@ from typing import Any
 
 from search.engine import EXACT_HITS, Hits
 from search.places import read_cursor
-from search.postgres_counts import FACETS, read_facets
+from search.postgres_counts import FACETS, limit_of, read_facets
 from search.postgres_page import Wanted, whole_page
 from search.postgres_query import Condition, Source
 from search.postgres_time import TimedCursor
@@ -69,7 +69,7 @@ def gather(cursor: TimedCursor, wanted: Wanted, source: Source, known: int | Non
     statement = GATHERED.format(
         tables=source.tables,
         condition=source.condition.sql,
-        most=EXACT_HITS + 1,
+        most=limit_of(source),
         total=TOTAL if known is None else "NULL",
         chats=CHATS if ask.counts_chats and not ask.facets else "NULL",
         facets=FACETS.format(found="found") if ask.facets else "NULL",

@@ -5,7 +5,7 @@ the index is asked once. What no tsquery can say is asked of the rows that the i
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -75,6 +75,8 @@ class Source:
 
     tables: str
     condition: Condition
+    is_few: bool = False
+    """No more than EXACT_HITS can be found there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +90,12 @@ class Sought:
     """Of a row of WITH_WORDS."""
     time: Condition
     """The part of it on the time."""
+    is_few: bool = False
+    """No more than EXACT_HITS can be found."""
 
     @property
     def everywhere(self) -> Source:
-        return source_of(self.parts, self.time)
+        return replace(source_of(self.parts, self.time), is_few=self.is_few)
 
     @property
     def sample(self) -> Source:

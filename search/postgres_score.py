@@ -59,16 +59,17 @@ def score_of(query: Query, count: int, frequencies: Mapping[str, int], ask: Ask)
     known = dict(zip(wanted, gains, strict=True))
     sure = {words: gain for words, gain in known.items() if len(words.terms) == 1 or is_pair(words.terms)}
     least, mostly = least_of(query.where, sure), least_of(query.where, known)
-    rare = [words for words in known if is_rare(words, frequencies)]
+    rare = [words for words in known if messages_with(words, frequencies) <= RARE_MESSAGES]
     others = math.fsum(gain for words, gain in zip(wanted, gains, strict=True) if words not in rare)
     forms = tuple(form for words in rare for form in forms_of(words))
     return Score(Condition(f"({sql}) * worth", params), least, math.fsum(gains), mostly, forms, others), ask
 
 
-def is_rare(words: Words, frequencies: Mapping[str, int]) -> bool:
-    """Whether few messages have the word, in any of its forms."""
-    is_word = len(words.terms) == 1 and not words.whole
-    return is_word and sum(frequencies.get(form, 0) for form in forms_of(words)) <= RARE_MESSAGES
+def messages_with(words: Words, frequencies: Mapping[str, int]) -> float:
+    """In how many messages a word is, in all its forms, each counted by itself; infinite if nobody knows."""
+    if len(words.terms) > 1 or words.whole:
+        return math.inf
+    return sum(frequencies.get(form, 0) for form in forms_of(words))
 
 
 def forms_of(words: Words) -> tuple[str, ...]:

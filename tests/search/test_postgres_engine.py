@@ -338,3 +338,22 @@ def test_a_page_that_is_found_is_shown_though_nothing_can_be_counted(url: str, e
         hits = engine.search(parse("coat", START_MS, "c1"), EVERYTHING, Ask(limit=2, facets=True))
     assert [hit.key.seq for hit in hits.items] == [99, 98] and hits.next
     assert hits.partial and hits.total == 2
+
+
+def test_what_is_left_of_very_many_is_not_counted_if_it_must_be_too_many(
+    engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.commit([message(seq, "coat hat" if seq in (3, 5) else "coat", at=seq) for seq in range(1, 9)])
+
+    def found(text: str) -> tuple[int, bool, list[int]]:
+        hits = engine.search(parse(text, START_MS, "c1"), EVERYTHING, Ask(limit=3))
+        return hits.total, hits.partial, [hit.key.seq for hit in hits.items]
+
+    for text, seqs in (("coat -hat", [8, 7, 6]), ("coat -scarf", [8, 7, 6]), ("-hat", [8, 7, 6]), ("hat -coat", [])):
+        exact = found(text)
+        assert exact[1:] == (False, seqs), text
+        with monkeypatch.context() as patch:
+            for module in ("answer", "gather", "counts"):
+                patch.setattr(f"search.postgres_{module}.EXACT_HITS", 3)
+            total = min(exact[0], 3)
+            assert found(text) == (total, exact[0] > 3, seqs), text
