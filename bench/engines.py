@@ -73,17 +73,16 @@ def measure(scale: Scale, folder: Path, talks: Sequence[Dialogue], names: Sequen
     stock = list(documents(talks, scale.indexed_messages))
     kinds = questions(stock, scale.queries_of_a_kind)
     reference = FullText(folder / "fts.sqlite", [document.text for document in sorted(stock, key=age)])
-    del stock
     theirs = {kind: [took(ask_fts, reference, q) for q in asked if q.fts] for kind, asked in kinds.items()}
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
     gc.enable()  # as a server runs
     for name in names:
         with machine.on_all_cores(), ENGINES[name](folder / name) as engine:
-            stock = list(documents(talks, scale.indexed_messages))
+            stock = stock or list(documents(talks, scale.indexed_messages))
             yield from rate_rows(name, engine, stock, reference)
             latest = stock[-SINGLE_COMMITS:]
-            del stock  # a server has not all messages in its memory, which makes searches slower
+            stock = []  # a server has not all messages in its memory, which makes searches slower
             for kind, asked in kinds.items():
                 ours = [took(search, engine, q) for q in asked]
                 yield kind_row(name, kind, ours, theirs[kind])
