@@ -87,14 +87,20 @@ def cut_of_word(word: str) -> Cut:
 
 
 class KnownCuts(dict[str, Cut]):
-    """Learns a piece when it is first asked for, and forgets all when it has learnt too many. Most pieces come again at
-    once, and an `lru_cache`, which moves each piece to the front, takes twice as long.
+    """Learns a piece when it is first asked for. When it has learnt too many, it forgets those that were not asked for
+    since it last did. Most pieces come again at once, and an `lru_cache`, which moves each piece to the front, takes
+    twice as long.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before: dict[str, Cut] = {}
 
     def __missing__(self, piece: str) -> Cut:
         if len(self) >= CACHED_PIECES:
+            self.before = dict(self)
             self.clear()
-        cut = self[piece] = cut_of(piece)
+        cut = self[piece] = self.before.get(piece) or cut_of(piece)
         return cut
 
 

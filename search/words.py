@@ -74,6 +74,7 @@ TOKEN = re.compile(
     r"|(?P<run>c+)|(?P<sign>rr|r|e)"
 )
 PART = re.compile("[wd]+")
+NO_HYPHENS = re.compile("[^-]+")
 PHONE = re.compile(r"(?<![wd])d{1,4}(?:[ .-]{1,2}d{2,4}){2,5}(?![wd])")
 
 
@@ -197,7 +198,7 @@ def cut_compound(folded: str, classes: str, start: int, end: int, position: int)
     if parts == [(start, end)]:
         return
     near = min(end, start + 2 * WORD_LETTERS)
-    whole = "".join(folded[i] for i in range(start, near) if classes[i] != HYPHEN)[:WORD_LETTERS]
+    whole = "".join([folded[slice(*run.span())] for run in NO_HYPHENS.finditer(classes, start, near)])[:WORD_LETTERS]
     yield Token(whole, position, start, end, False)
 
 
