@@ -44,11 +44,11 @@ FACETS = ("agent", "channel", "month", "rating", "kind")
 Value = dict[str, Any]
 
 
-def facets_of(driver: Driver, counted: Facets, total: int, names: tuple[str, ...]) -> dict[str, list[Value]]:
+def facets_of(driver: Driver, counted: Facets, names: tuple[str, ...]) -> dict[str, list[Value]]:
     """Of these facets, each with its values as {filter, label, count}; without values that hold nothing."""
     count: dict[str, Callable[[], list[Value]]] = {
         "agent": lambda: agents(driver, counted.by_chat),
-        "channel": lambda: channels(counted.by_tag, total),
+        "channel": lambda: channels(counted.by_tag, sum(counted.by_month.values())),
         "month": lambda: months(counted.by_month),
         "rating": lambda: ratings(driver, counted.by_chat),
         "kind": lambda: kinds(counted.by_tag),
@@ -84,7 +84,8 @@ def channels(by_tag: Mapping[str, int], total: int) -> list[Value]:
 
 
 def months(by_month: Mapping[str, int]) -> list[Value]:
-    return [value(f"during:{month}", month, by_month[month]) for month in sorted(by_month, reverse=True)[:MOST_VALUES]]
+    newest = sorted(by_month, reverse=True)[:MOST_VALUES]
+    return some(value(f"during:{month}", month, by_month[month]) for month in newest)
 
 
 def kinds(by_tag: Mapping[str, int]) -> list[Value]:

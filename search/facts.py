@@ -70,7 +70,7 @@ def scaled(counts: Mapping[Any, int], total: int) -> dict[Any, int]:
     """What the counts of a part would be in all, which are so many. Rounded so that what one loses goes to the next:
     some of them together are right, too.
     """
-    part = sum(counts.values())
+    part = sum(counts.values()) or 1
     ends = [count * total // part for count in accumulate(counts.values())]
     return dict(zip(counts, map(sub, ends, [0, *ends]), strict=False))
 

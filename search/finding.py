@@ -132,7 +132,7 @@ def answer(
         if question.context:
             for each, (hit, message) in zip(items, found.shown, strict=True):
                 each.update(neighbours(driver, hit.key, message))
-        facets = facets_of(driver, hits.facets, hits.total, question.facets) if hits.facets else {}
+        facets = facets_of(driver, hits.facets, question.facets) if hits.facets else {}
     if question.collapse:
         for each, (hit, _) in zip(items, found.shown, strict=True):
             each["count"] = hit.in_chat

@@ -5,6 +5,7 @@ of the last hit shown.
 """
 
 import base64
+import math
 import struct
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -25,6 +26,8 @@ FRESH_SINCE_MS = 1_767_225_600_000
 
 HALF_LIFE_MS = 730 * DAY_MS
 MOST_HALVES = 60
+
+WRONG_CURSOR = "`cursor` is not one that a search handed out"
 
 Rank = tuple[float, bytes]
 
@@ -61,7 +64,9 @@ def read_cursor(cursor: str) -> Rank:
     try:
         score, place = CURSOR_FORM.unpack(base64.urlsafe_b64decode(cursor))
     except (ValueError, struct.error) as error:
-        raise Invalid("`cursor` is not one that a search handed out") from error
+        raise Invalid(WRONG_CURSOR) from error
+    if not math.isfinite(score):
+        raise Invalid(WRONG_CURSOR)
     return score, place
 
 

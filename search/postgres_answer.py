@@ -10,7 +10,6 @@ from search.postgres_counts import EXACT_FACETS, count_up, counts_of, estimated
 from search.postgres_expected import Expected
 from search.postgres_gather import hits_in
 from search.postgres_page import EDGE_MESSAGES, Wanted, page_ahead, page_of, rows_in_order
-from search.postgres_tables import SAMPLED_CHATS
 from search.postgres_time import TimedCursor
 from search.postgres_vocabulary import known_total
 from search.query import Query
@@ -24,7 +23,7 @@ def ahead(cursor: TimedCursor, wanted: Wanted, expected: Expected) -> Hits | Non
 def answer(cursor: TimedCursor, wanted: Wanted, query: Query, expected: Expected, page: Hits | None) -> Hits:
     """What is found; all of it, unless that is more than can be gathered. The page may be known."""
     ask = wanted.ask
-    wanted = replace(wanted, sought=replace(wanted.sought, is_few=expected.most <= EXACT_HITS))
+    wanted = replace(wanted, sought=replace(wanted.sought, is_limited=expected.most > EXACT_HITS))
     if expected.least > EXACT_HITS:
         return one_of_many(cursor, wanted, query, expected.least, page)
     if ask.facets and expected.least > EXACT_FACETS:
@@ -34,6 +33,11 @@ def answer(cursor: TimedCursor, wanted: Wanted, query: Query, expected: Expected
     known = None if ask.facets else known_total(cursor, query, expected.least)
     if page:
         return counted(cursor, wanted, page) if known is None else replace(page, total=known)
+    return gathered(cursor, wanted, known)
+
+
+def gathered(cursor: TimedCursor, wanted: Wanted, known: int | None = None) -> Hits:
+    """All that is found; of what turns out to be too much, another page than the first hits would give."""
     hits = hits_in(cursor, wanted, wanted.sought.everywhere, known)
     if not hits.partial:
         return hits
@@ -45,21 +49,20 @@ def one_of_many(cursor: TimedCursor, wanted: Wanted, query: Query, least: int, p
     known = known_total(cursor, query, least)
     page = page or page_of_many(cursor, wanted)
     total, partial = (EXACT_HITS, True) if known is None else (known, page.partial)
-    facets = estimated(cursor, wanted.sought.sample, total) if wanted.ask.facets else None
+    facets = estimated(cursor, wanted.sought, total).facets if wanted.ask.facets else None
     return replace(page, total=total, chats=None, partial=partial, facets=facets)
 
 
 def with_estimates(cursor: TimedCursor, wanted: Wanted, query: Query, least: int, page: Hits | None) -> Hits:
-    """The page of what is counted, while in how many chats it is, and its facets, are estimated."""
-    everywhere, ask = wanted.sought.everywhere, wanted.ask
+    """The page of what is counted, or found to be too much; its facets are estimated, and in how many chats it is."""
     if page is None:
-        hits = hits_in(cursor, replace(wanted, ask=replace(ask, facets=False)), everywhere)
+        hits = gathered(cursor, replace(wanted, ask=replace(wanted.ask, facets=False)))
     else:
-        total = known_total(cursor, query, least) or count_up(cursor, everywhere)
+        total = known_total(cursor, query, least) or count_up(cursor, wanted.sought.everywhere)
         hits = replace(page, total=min(total, EXACT_HITS), partial=total > EXACT_HITS)
-    facets = estimated(cursor, wanted.sought.sample, hits.total)
-    chats = min(hits.total, SAMPLED_CHATS * len(facets.by_chat)) or None
-    return replace(hits, chats=chats if ask.counts_chats and not hits.partial else None, facets=facets)
+    counts = estimated(cursor, wanted.sought, hits.total)
+    chats = hits.chats or counts.chats if wanted.ask.counts_chats and not hits.partial else None
+    return replace(hits, chats=chats, facets=counts.facets)
 
 
 def counted(cursor: TimedCursor, wanted: Wanted, page: Hits) -> Hits:

@@ -2,11 +2,12 @@
 `postgres_answer.py`.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from history.db import Cursor
-from search.engine import EXACT_HITS, Hits
+from search.engine import Hits
 from search.places import read_cursor
 from search.postgres_gather import SCORED, SCORED_BEHIND, certain_rows, page_statement
 from search.postgres_page import Wanted, is_frequent, whole_page
@@ -18,6 +19,9 @@ LOOKED_AT = (15_000, 30_000, 60_000, 240_000)
 less than these.
 """
 MUCH_LESS = 0.5
+
+EVERY = 2**31 - 1
+"""More than can be scored: where a rare word may be among what is left, nothing is."""
 
 Class = tuple[int, int]
 """The number of a class of worth, and how many messages are in it."""
@@ -34,7 +38,7 @@ def best_ahead(cursor: Cursor, wanted: Wanted, share: float) -> Hits | None:
     scored = SCORED_BEHIND if wanted.ask.cursor else SCORED
     rare: tuple[str, ...] = ()
     if wanted.score.rare and not wanted.score.is_even:
-        rare, scored = wanted.score.rare, EXACT_HITS
+        rare, scored = wanted.score.rare, EVERY
         wanted = replace(wanted, score=replace(wanted.score, most=wanted.score.most_of_others))
     every = worth_classes(cursor)
     found = share * sum(messages for _, messages in every)
@@ -61,7 +65,10 @@ def classes_behind(wanted: Wanted, classes: Sequence[Class]) -> Sequence[Class]:
     """Those where hits may be. A chat's best hit may have come before the cursor."""
     if not wanted.ask.cursor or not wanted.score.least or wanted.ask.collapse:
         return classes
-    best = class_of(read_cursor(wanted.ask.cursor)[0] / wanted.score.least) + 1
+    most = read_cursor(wanted.ask.cursor)[0] / wanted.score.least
+    if not 0 < most < math.inf:  # the cursor is of another order
+        return classes
+    best = class_of(most) + 1
     return [(number, messages) for number, messages in classes if number <= best]
 
 

@@ -14,11 +14,15 @@ from typing import Any
 from history.db import Cursor
 from search.engine import EXACT_HITS, Ask, Facets
 from search.facts import count_shown, scaled
-from search.postgres_query import Source
+from search.postgres_query import Sought, Source
+from search.postgres_tables import SAMPLED_CHATS
 from search.postgres_time import TimedCursor
 
 EXACT_FACETS = 50_000
 """Facets of so many hits are counted in time; those of more would take as long as all the rest."""
+
+LEAST_CHATS = 30
+"""In fewer chats of the sample, hits say nothing of the others."""
 
 COUNT = "SELECT count(*) FROM (SELECT FROM {tables} WHERE {condition} LIMIT {most}) AS found"
 COUNT_CHATS = (
@@ -63,24 +67,32 @@ def facets_of(cursor: TimedCursor, source: Source) -> Facets:
     return read_facets(cursor, *cursor.fetchone())
 
 
-def estimated(cursor: TimedCursor, sample: Source, total: int) -> Facets:
-    """What the facets of so many hits probably are, by those in a sample of chats."""
-    facets = facets_of(cursor, sample)
+def estimated(cursor: TimedCursor, sought: Sought, total: int) -> Counts:
+    """Facets and chats of so many hits, as those in a sample of chats let expect; if these are too few, all is counted,
+    as far as hits are.
+    """
+    facets = facets_of(cursor, sought.sample)
+    chats = SAMPLED_CHATS * len(facets.by_chat)
+    if len(facets.by_chat) < LEAST_CHATS:
+        facets = facets_of(cursor, sought.everywhere)
+        chats = len(facets.by_chat)
+        if not facets.estimated:
+            return Counts(total, chats, facets)
     by_chat, by_month = scaled(facets.by_chat, total), scaled(facets.by_month, total)
     sampled = sum(facets.by_month.values())
     by_tag = {tag: count * total // sampled for tag, count in facets.by_tag.items()}
-    return Facets(by_chat, by_month, by_tag, estimated=True)
+    return Counts(total, min(chats, total), Facets(by_chat, by_month, by_tag, estimated=True))
 
 
 def read_facets(cursor: TimedCursor, hits: bytes | None) -> Facets:
-    """From what FACETS says, which is null if nothing was found."""
+    """From what FACETS says, which is null if nothing was found. Of more than EXACT_HITS it says nothing certain."""
     kinds, chats = apart(hits or b"")
     months, together = Counter[str](), Counter[str]()
     cursor.execute(KINDS, (list(kinds),))
     for kind, month, shown in cursor.fetchall():
         months[month] += kinds[kind]
         together[shown] += kinds[kind]
-    return Facets(chats, months, count_shown(together))
+    return Facets(chats, months, count_shown(together), estimated=kinds.total() > EXACT_HITS)
 
 
 def apart(hits: bytes) -> tuple[Counter[int], Counter[int]]:
@@ -110,4 +122,4 @@ def statement_of(statement: str, source: Source) -> tuple[str, tuple[Any, ...]]:
 
 def limit_of(source: Source) -> str:
     """How many rows a statement may read of what is found: a limit costs time, though none that can be reached."""
-    return "ALL" if source.is_few else str(EXACT_HITS + 1)
+    return str(EXACT_HITS + 1) if source.is_limited else "ALL"

@@ -75,8 +75,8 @@ class Source:
 
     tables: str
     condition: Condition
-    is_few: bool = False
-    """No more than EXACT_HITS can be found there."""
+    is_limited: bool = True
+    """Of what is found there EXACT_HITS and one are looked at; else all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +90,17 @@ class Sought:
     """Of a row of WITH_WORDS."""
     time: Condition
     """The part of it on the time."""
-    is_few: bool = False
-    """No more than EXACT_HITS can be found."""
+    is_limited: bool = True
+    """More than EXACT_HITS may be found."""
 
     @property
     def everywhere(self) -> Source:
-        return replace(source_of(self.parts, self.time), is_few=self.is_few)
+        return replace(source_of(self.parts, self.time), is_limited=self.is_limited)
 
     @property
     def sample(self) -> Source:
-        """In some chats."""
-        return self.having([SAMPLE_TAG])
+        """In some chats, all of it: the first of it would be the oldest."""
+        return replace(self.having([SAMPLE_TAG]), is_limited=False)
 
     def worth(self, classes: Iterable[int], rare: Iterable[str]) -> Source:
         """Among messages of these classes of worth, and those that have one of these words."""

@@ -16,6 +16,9 @@ from search.patience import commit_apart
 STEP_SECONDS = 1.0
 """How long a step may take: what is said meanwhile waits for its end."""
 
+LEAST_SECONDS = 0.001
+"""As far as clocks can be trusted."""
+
 LEAST_EVENTS, MOST_EVENTS = 5_000, 50_000
 """How many events a step has: each commit costs, and so does memory."""
 
@@ -28,7 +31,7 @@ HEADS = "SELECT pk, id, customer_id, head, internal_head FROM chat ORDER BY pk"
 
 def step_events(events: int, seconds: float) -> int:
     """How many events the next step has, after one of so many took so long."""
-    return max(LEAST_EVENTS, min(MOST_EVENTS, int(events * STEP_SECONDS / seconds)))
+    return max(LEAST_EVENTS, min(MOST_EVENTS, int(events * STEP_SECONDS / max(seconds, LEAST_SECONDS))))
 
 
 class Step(NamedTuple):

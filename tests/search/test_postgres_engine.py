@@ -1,5 +1,6 @@
 """The engine of a fleet: long texts, one server that writes, tables that others may touch, and a time limit."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +12,10 @@ import pytest
 from psycopg.errors import QueryCanceled
 
 from history.db import Store
-from history.errors import Busy
+from history.errors import Busy, Invalid
 from search.engine import Ask, Key
 from search.parser import parse
+from search.places import PLACE_FORM, write_cursor
 from search.postgres_engine import PostgresEngine
 from search.postgres_time import TimedCursor
 from tests.conftest import MakeDatabase
@@ -357,3 +359,46 @@ def test_what_is_left_of_very_many_is_not_counted_if_it_must_be_too_many(
                 patch.setattr(f"search.postgres_{module}.EXACT_HITS", 3)
             total = min(exact[0], 3)
             assert found(text) == (total, exact[0] > 3, seqs), text
+
+
+def test_a_page_of_more_than_was_foreseen_is_the_right_one(
+    engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.commit([message(1, "coat" if chat < 5 else "hat", chat=chat, at=chat) for chat in range(1, 9)])
+    monkeypatch.setattr("search.postgres_answer.EXACT_FACETS", 2)
+    for module in ("answer", "gather", "counts"):
+        monkeypatch.setattr(f"search.postgres_{module}.EXACT_HITS", 5)
+    hits = engine.search(parse("coat OR hat", START_MS, "c1"), EVERYTHING, Ask(limit=10, collapse=True, facets=True))
+    assert hits.partial and hits.total == 5 and hits.facets and hits.facets.estimated
+    assert [hit.key.chat_pk for hit in hits.items] == [8, 7, 6, 5, 4, 3], "not the first six"
+
+
+def test_the_sample_is_not_cut(engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine.commit([message(1, "coat", chat=chat, at=chat // 501 * 3 * MONTH_MS) for chat in range(1, 1001)])
+    for module in ("answer", "counts"):
+        monkeypatch.setattr(f"search.postgres_{module}.EXACT_HITS", 10)
+    found = engine.search(parse("coat", START_MS, "c1"), EVERYTHING, Ask(facets=True)).facets
+    assert found and len(found.by_month) == 2 and min(found.by_month.values()) > 250
+
+
+def test_facets_of_few_chats_are_counted(engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine.commit([message(seq, "coat", chat=chat, at=seq) for chat in range(1, 11) for seq in range(1, 6)])
+    monkeypatch.setattr("search.postgres_answer.EXACT_FACETS", 3)
+    hits = engine.search(parse("coat", START_MS, "c1"), EVERYTHING, Ask(collapse=True, facets=True))
+    assert hits.facets and not hits.facets.estimated
+    assert hits.facets.by_chat == dict.fromkeys(range(1, 11), 5) and hits.chats == 10
+
+
+@pytest.mark.parametrize("score", [0.0, -1.0, 5e-324, 1e308])
+def test_a_cursor_of_another_order_is_no_error(engine: PostgresEngine, score: float) -> None:
+    engine.commit([message(seq, "a coat", at=seq) for seq in range(1, 4)])
+    cursor = write_cursor((score, b"\x7f" * PLACE_FORM.size))
+    hits = engine.search(parse("coat", START_MS, "c1"), EVERYTHING, Ask("best", limit=1, cursor=cursor))
+    assert len(hits.items) == (score > 1)
+
+
+@pytest.mark.parametrize("score", [math.inf, -math.inf, math.nan])
+def test_a_cursor_without_a_score_is_refused(engine: PostgresEngine, score: float) -> None:
+    cursor = write_cursor((score, b"\x7f" * PLACE_FORM.size))
+    with pytest.raises(Invalid, match="cursor"):
+        engine.search(parse("coat", START_MS, "c1"), EVERYTHING, Ask("best", cursor=cursor))

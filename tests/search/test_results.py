@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from history.access import Viewer
+from search.engine import Facets
+from search.facets import facets_of
 from search.tantivy_engine import TantivyEngine
 from tests.search.office import AGENT, Office, viewer_of
 
@@ -221,3 +223,10 @@ def test_facets_of_very_many_messages_say_that_they_are_estimated(
     answer = office.asks(AGENT, "coat", facets="all")
     assert answer["total"] == 4 and answer["estimated"] is True
     assert "estimated" not in office.asks(AGENT, "coat")
+
+
+def test_no_channel_has_less_than_nothing(office: Office) -> None:
+    counted = Facets({}, {"2023-11": 11}, {"via:email": 11}, estimated=True)
+    with office.store.reading() as driver:
+        told = facets_of(driver, counted, ("channel", "month"))
+    assert [(value["label"], value["count"]) for value in told["channel"]] == [("E-mail", 11)]
