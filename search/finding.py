@@ -20,7 +20,7 @@ from search.context import Message, neighbours, read_messages
 from search.engine import Ask, Engine, Hit, Hits, NoIndex, Scope
 from search.facets import FACETS, facets_of
 from search.parser import SORTS, parse
-from search.query import Chip, Query, Sort, Words, leaves_of
+from search.query import Chip, Query, Sort, words_in
 from search.recent import Recent
 from search.snippets import snippet
 from search.suggesting import suggestion
@@ -191,4 +191,4 @@ def item(hit: Hit, message: Message, query: Query) -> dict[str, Any]:
 
 def is_condition(chip: Chip) -> bool:
     """Whether a part of the search says something else than words."""
-    return chip.clause is None or not any(isinstance(leaf, Words) for leaf in leaves_of(chip.clause))
+    return chip.clause is None or not words_in(chip.clause)

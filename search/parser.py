@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from history.errors import Invalid
 from search.dates import span
 from search.facts import HAS, INTERNAL_TAG, WAYS, name_parts
-from search.query import AllOf, AnyOf, ChatIs, Chip, Clause, Not, Query, Sort, Tagged, Words, leaves_of
+from search.query import AllOf, AnyOf, ChatIs, Chip, Clause, Not, Query, Sort, Tagged, Words
 from search.stems import STEM_MARK, stem_names
 from search.words import PAIRED, Token, class_of, tokens
 
@@ -203,7 +203,7 @@ def query_of(draft: Draft) -> Query:
 def check_query(query: Query) -> None:
     if not query.where.clauses and query.after_ms is None and query.before_ms is None:
         raise Invalid("There is nothing to search for: write a word, or a condition such as from:customer or after:7d")
-    if sum(len(leaf.terms) for leaf in leaves_of(query.where) if isinstance(leaf, Words)) > TERMS:
+    if sum(len(words.terms) for words in query.all_words) > TERMS:
         raise Invalid(f"A search has at most {TERMS} words, those between quotes included")
 
 

@@ -38,7 +38,7 @@ from search.postgres_vocabulary import (
     is_known,
     near_to,
 )
-from search.query import Query, Words, leaves_of
+from search.query import Query
 
 INDEX_LOCK = 7_465_740
 """The number of the advisory lock of the one server that indexes."""
@@ -195,8 +195,7 @@ class PostgresEngine:
                 expansion = Expansion(cursor, expanded)
                 found = sought(query, scope, expansion.one_of)
                 count = number_of_messages(cursor)
-                asked = [leaf for leaf in leaves_of(query.where) if isinstance(leaf, Words)]
-                known = frequencies(cursor, [form for words in asked for form in forms_of(words)])
+                known = frequencies(cursor, [form for words in query.all_words for form in forms_of(words)])
                 wanted = Wanted(found, *score_of(query, count, known, ask))
             except (OutOfTime, QueryCanceled):
                 return replace(nothing(ask), partial=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from search.engine import Scope
 from search.postgres_score import messages_with
-from search.query import AllOf, AnyOf, Clause, InChats, Not, Query, Tagged, Words, leaves_of
+from search.query import AllOf, AnyOf, Clause, InChats, Not, Query, Tagged, Words
 
 COMMON_TAGS = ("role:", "via:")
 """Of other tags nobody knows how many messages have them."""
@@ -28,8 +28,7 @@ def expected(
     query: Query, scope: Scope, count: int, frequencies: Mapping[str, int], expanded: Mapping[Words, int]
 ) -> Expected:
     """Among `count` messages; `expanded` says for beginnings and spellings in how many messages their words are."""
-    asked = [leaf for leaf in leaves_of(query.where) if isinstance(leaf, Words)]
-    single = {words: frequencies.get(words.terms[0], 0) for words in asked if len(words.terms) == 1}
+    single = {words: frequencies.get(words.terms[0], 0) for words in query.all_words if len(words.terms) == 1}
     plain = {words: messages for words, messages in single.items() if not words.prefix and not words.near}
     shares = {words: messages / max(count, 1) for words, messages in {**single, **expanded}.items()}
     is_narrow = scope.customer_id is not None or scope.chats is not None

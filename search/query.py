@@ -95,7 +95,16 @@ class Query:
     @property
     def words(self) -> tuple[Words, ...]:
         """What a snippet marks: the words that are wanted."""
-        return tuple(clause for clause in leaves_of(self.where, negated=False) if isinstance(clause, Words))
+        return words_in(self.where, negated=False)
+
+    @property
+    def all_words(self) -> tuple[Words, ...]:
+        """Those that are not wanted, too."""
+        return words_in(self.where)
+
+
+def words_in(clause: Clause, negated: bool = True) -> tuple[Words, ...]:
+    return tuple(leaf for leaf in leaves_of(clause, negated) if isinstance(leaf, Words))
 
 
 def leaves_of(clause: Clause, negated: bool = True) -> Iterator[Clause]:
